@@ -1,0 +1,1 @@
+//! Turns an allocated trace into machine code.

@@ -1,0 +1,1 @@
+//! The engine: finds hot loops, records, compiles, runs them; and the extension module.

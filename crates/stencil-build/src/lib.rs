@@ -1,0 +1,1 @@
+//! Build time: turns the uop bodies into stencils.

@@ -1,0 +1,1 @@
+//! Run time: stencils, code memory, copy and patch.

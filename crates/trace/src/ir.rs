@@ -1,0 +1,297 @@
+//! The intermediate representation: a linear sequence of uops in SSA form, with snapshots, and at most one loop.
+//!
+//! ```text
+//! trace root                            # or: trace side
+//!   v0: object = load_slot 1
+//!   guard_type v0, 0x1000 @s0           # leaves with snapshot s0 if it fails
+//!   v2: int = unbox_int v0 @s0
+//!   loop
+//!   v4: int = phi v2
+//!   v5: int = int_add_imm v4, 1 @s1
+//!   poll_word32 @s2
+//!   end loop v5                         # the back edge: the new value of each phi, in the order of the phis
+//! s0: [f0 ip=10 top=3]
+//! s1: [f0 ip=14 top=3 1=v4]
+//! s2: [f0 ip=10 top=3 1=v5]
+//! ```
+//!
+//! # Frames and slots
+//!
+//! The running frame (`f0`) exists in memory; its slots are read and written by `load_slot`, `take_slot`, `store_slot`
+//! and `sync_slot`, and a slot of the operand stack below the stack top at the start of the trace holds its entry value
+//! until `take_slot` takes it. Inlined frames (`f1`...) exist only in snapshots. Slot numbers count through `localsplus`:
+//! locals, cells, free variables, then the operand stack.
+//!
+//! # Snapshots
+//!
+//! A snapshot says what the frames would look like at an instruction, had the interpreter run. For f0 it lists the slots
+//! that the trace has read or changed (any slot not listed is as it was when the trace began); for an inlined frame it
+//! lists every slot that is not null. An exit makes reality match: it stores what the slot in memory does not already hold,
+//! boxing sunk values.
+//!
+//! # Ownership
+//!
+//! At every point the trace owns a number of references to each object value: one if the uop that made it says `owned`,
+//! plus `gains`, minus `consumes`. A frame restored from a snapshot owns one reference for each time a value is listed in a
+//! slot that memory does not already hold. The difference is made up by the exit (increfs, or decrefs). So passes may remove an incref together
+//! with its decref, and exits stay right: the counts are computed from what is left.
+
+use serigraph_uops::{Kind, Reason, Uop};
+
+macro_rules! index {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u32);
+        impl $name {
+            /// No such thing.
+            pub const NONE: $name = $name(u32::MAX);
+            /// As an index into the vector it belongs to.
+            #[inline]
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+            /// Whether this is [`Self::NONE`].
+            #[inline]
+            pub fn is_none(self) -> bool {
+                self == Self::NONE
+            }
+            /// Whether this is not [`Self::NONE`].
+            #[inline]
+            pub fn is_some(self) -> bool {
+                self != Self::NONE
+            }
+        }
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                if self.is_none() { write!(f, "-") } else { write!(f, concat!($prefix, "{}"), self.0) }
+            }
+        }
+    };
+}
+index!(
+    /// An instruction of a trace, and the value it defines.
+    ValueId,
+    "v"
+);
+index!(
+    /// A snapshot of a trace.
+    SnapshotId,
+    "s"
+);
+index!(
+    /// A frame of a trace: 0 is the running frame, the others are inlined.
+    FrameId,
+    "f"
+);
+
+/// One instruction: a uop with its operands.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Inst {
+    /// What it does.
+    pub uop: Uop,
+    /// The kind of its result; for uops without a result, meaningless (and `Int`).
+    pub kind: Kind,
+    /// Not to be emitted: its value is made only at the exits that need it (boxes, tuples) or never (phis of such).
+    pub sunk: bool,
+    /// Inputs; unused ones are `NONE`.
+    pub args: [ValueId; 3],
+    /// The snapshot that an exit of this uop restores, or `NONE`.
+    pub snapshot: SnapshotId,
+    /// The immediate operand's bits, or 0.
+    pub imm: u64,
+}
+
+impl Inst {
+    /// An instruction of this uop; the kind of the result comes from the table.
+    pub fn new(uop: Uop, args: &[ValueId], imm: u64, snapshot: SnapshotId) -> Inst {
+        let mut all = [ValueId::NONE; 3];
+        all[..args.len()].copy_from_slice(args);
+        Inst { uop, kind: uop.info().output.unwrap_or(Kind::Int), sunk: false, args: all, snapshot, imm }
+    }
+    /// The inputs that are used.
+    pub fn inputs(&self) -> &[ValueId] {
+        &self.args[..self.uop.info().inputs.len()]
+    }
+    /// Whether it defines a value.
+    pub fn has_value(&self) -> bool {
+        self.uop.info().output.is_some()
+    }
+}
+
+/// A slot and the value it would hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlotValue {
+    /// Index into the frame's `localsplus`.
+    pub slot: u32,
+    /// An object value.
+    pub value: ValueId,
+}
+
+/// The state of one frame in a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrameState {
+    /// Which frame.
+    pub frame: FrameId,
+    /// The instruction that runs next in it, in code units. For a frame that has called another inlined frame: the CALL.
+    pub ip: u32,
+    /// `localsplus` entries in use: locals plus stack depth. For a calling frame: without callable and arguments.
+    pub top: u32,
+    /// First entry in [`Trace::slot_values`].
+    pub first: u32,
+    /// Number of entries there, ordered by slot.
+    pub count: u32,
+}
+
+/// What an exit restores: the frames, outermost (f0) first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// First entry in [`Trace::frame_states`].
+    pub first: u32,
+    /// Number of entries there; at least one.
+    pub count: u32,
+    /// Why an exit here would be taken, for the statistics.
+    pub reason: Reason,
+}
+
+/// An inlined call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InlinedFrame {
+    /// The frame that called it.
+    pub caller: FrameId,
+    /// The function object: a value of the trace; a restored frame owns one reference to it, listed like a slot's.
+    pub function: ValueId,
+    /// The host's handle of its code (an address).
+    pub code: u64,
+    /// The host's number for the instruction after the call, in the caller, in code units.
+    pub return_ip: u32,
+}
+
+/// How a trace ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The back edge to the trace's own loop start: the next value of each phi, in the order of the phis.
+    Loop(Vec<ValueId>),
+    /// A jump to the loop start of another trace: a value for each of its [loop parameters](crate::ir::LoopParam), in order.
+    Link {
+        /// The host's number of the target trace.
+        target: u32,
+        /// The values, one for each of the target's parameters.
+        args: Vec<ValueId>,
+    },
+    /// The interpreter goes on at this snapshot.
+    Exit(SnapshotId),
+}
+
+/// A slot of f0 as a side trace finds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EntrySlot {
+    /// The slot.
+    pub slot: u32,
+    /// Its value at the start: a `param`, a constant, or a box of a `param`.
+    pub value: ValueId,
+    /// Memory holds this value and owns it. Otherwise memory is stale: it holds (and owns) some plain object or null, or, in the operand stack, nothing.
+    pub synced: bool,
+}
+
+/// A trace.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Trace {
+    /// All instructions; `ValueId`s index this. The params, if any, come first.
+    pub insts: Vec<Inst>,
+    /// Snapshots.
+    pub snapshots: Vec<Snapshot>,
+    /// Frame states of the snapshots.
+    pub frame_states: Vec<FrameState>,
+    /// Slot values of the frame states.
+    pub slot_values: Vec<SlotValue>,
+    /// Inlined frames; frame `f(i+1)` is entry i.
+    pub inlined: Vec<InlinedFrame>,
+    /// `localsplus` entries of f0 that are locals, cells and free variables; higher slots are the operand stack.
+    pub locals: u32,
+    /// `localsplus` entries of f0 in use when the trace starts.
+    pub entry_top: u32,
+    /// For a side trace: what the slots of f0 hold at its start, as far as the parent changed or read them.
+    pub entry_slots: Vec<EntrySlot>,
+    /// References the trace owns from the start (side traces: what the parent's trace owned at the exit), as (value, count).
+    pub entry_owned: Vec<(ValueId, u32)>,
+    /// The `loop` instruction, if the trace has a loop; phis follow it immediately.
+    pub loop_start: Option<ValueId>,
+    /// Its end.
+    pub end: End,
+}
+
+impl Trace {
+    /// An empty trace that ends nowhere yet.
+    pub fn new(locals: u32, entry_top: u32) -> Trace {
+        Trace {
+            insts: Vec::new(),
+            snapshots: Vec::new(),
+            frame_states: Vec::new(),
+            slot_values: Vec::new(),
+            inlined: Vec::new(),
+            locals,
+            entry_top,
+            entry_slots: Vec::new(),
+            entry_owned: Vec::new(),
+            loop_start: None,
+            end: End::Exit(SnapshotId::NONE),
+        }
+    }
+    /// Appends an instruction and names its value.
+    #[inline]
+    pub fn push(&mut self, inst: Inst) -> ValueId {
+        self.insts.push(inst);
+        ValueId(self.insts.len() as u32 - 1)
+    }
+    /// The instruction that defines a value.
+    #[inline]
+    pub fn inst(&self, value: ValueId) -> &Inst {
+        &self.insts[value.index()]
+    }
+    /// The frames of a snapshot, outermost first.
+    pub fn frames(&self, snapshot: SnapshotId) -> &[FrameState] {
+        let s = &self.snapshots[snapshot.index()];
+        &self.frame_states[s.first as usize..(s.first + s.count) as usize]
+    }
+    /// The slots listed in a frame state, ordered by slot.
+    pub fn slots(&self, frame: &FrameState) -> &[SlotValue] {
+        &self.slot_values[frame.first as usize..(frame.first + frame.count) as usize]
+    }
+    /// Every value a snapshot mentions: slots, and the functions of inlined frames.
+    pub fn snapshot_values(&self, snapshot: SnapshotId) -> impl Iterator<Item = ValueId> + '_ {
+        self.frames(snapshot).iter().flat_map(move |frame| {
+            let function = (frame.frame.0 > 0).then(|| self.inlined[frame.frame.index() - 1].function);
+            self.slots(frame).iter().map(|s| s.value).chain(function)
+        })
+    }
+    /// The arguments of the end (of the back edge or link; none for an exit).
+    pub fn end_args(&self) -> &[ValueId] {
+        match &self.end {
+            End::Loop(args) | End::Link { args, .. } => args,
+            End::Exit(_) => &[],
+        }
+    }
+    /// The phis of the loop, in order.
+    pub fn phis(&self) -> impl Iterator<Item = ValueId> + '_ {
+        let first = self.loop_start.map_or(self.insts.len(), |l| l.index() + 1);
+        (first..self.insts.len()).take_while(|&i| self.insts[i].uop == Uop::Phi).map(|i| ValueId(i as u32))
+    }
+}
+
+/// What another trace must supply to enter a loop at its start, in a fixed order: first the phis, then the loop's
+/// invariants (values defined before the loop and used in it, in snapshots too), each where the register allocator put it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LoopParam {
+    /// The value inside the target trace: a phi, or a value defined before its loop.
+    pub value: ValueId,
+    /// The value in the target's preamble that is passed at the first entry: the phi's initial value, or `value` itself.
+    pub initial: ValueId,
+    /// Its kind.
+    pub kind: Kind,
+}

@@ -1,0 +1,9 @@
+//! Traces: the intermediate representation, its text form, verifier and evaluator, the optimiser, and the register allocator.
+//!
+//! Nothing here knows CPython: objects and types are addresses, and what is done with them goes through the small
+//! [`eval::Host`] trait. So everything here is tested without a Python.
+//!
+//! ```text
+//! recorder --> ir::Trace --> opt (forward, peel, sink, dead code, lower) --> regalloc --> (crate serigraph-emit)
+//! ```
+pub mod ir;

@@ -1,0 +1,2 @@
+//! The `serigraph` program.
+fn main() {}
