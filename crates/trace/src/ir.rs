@@ -155,6 +155,10 @@ pub struct Snapshot {
     pub first: u32,
     /// Number of entries there; at least one.
     pub count: u32,
+    /// First entry in [`Trace::pending_stores`].
+    pub first_store: u32,
+    /// Number of entries there.
+    pub store_count: u32,
     /// Why an exit here would be taken, for the statistics.
     pub reason: Reason,
 }
@@ -210,6 +214,8 @@ pub struct Trace {
     pub frame_states: Vec<FrameState>,
     /// Slot values of the frame states.
     pub slot_values: Vec<SlotValue>,
+    /// Stores that exits have to do.
+    pub pending_stores: Vec<PendingStore>,
     /// Inlined frames; frame `f(i+1)` is entry i.
     pub inlined: Vec<InlinedFrame>,
     /// `localsplus` entries of f0 that are locals, cells and free variables; higher slots are the operand stack.
@@ -222,6 +228,19 @@ pub struct Trace {
     pub entry_owned: Vec<(ValueId, u32)>,
     /// The `loop` instruction, if the trace has a loop; phis follow it immediately.
     pub loop_start: Option<ValueId>,
+    /// What others must supply to enter the loop (with a loop, after peeling).
+    pub loop_params: Vec<LoopParam>,
+    /// The instructions before the loop, in order, that compute the invariants and check what the loop relies on: loads,
+    /// guards and pure uops only, reading nothing but f0's slots as they are at the header and memory in `loop_reads`.
+    /// Another trace that jumps into the loop runs a copy of them (with its own header snapshot), or proves it need not.
+    pub loop_slice: Vec<ValueId>,
+    /// The slots of f0 that at the loop's start hold in memory what the snapshots say; all other slots the loop changes
+    /// may be stale there.
+    pub loop_synced: Vec<u32>,
+    /// The host's number of the trace whose loop this side trace belongs to, or `u32::MAX`.
+    pub tree: u32,
+    /// The invariants of that loop that this side trace carries.
+    pub inherited: Vec<Inherited>,
     /// Its end.
     pub end: End,
 }
@@ -234,12 +253,18 @@ impl Trace {
             snapshots: Vec::new(),
             frame_states: Vec::new(),
             slot_values: Vec::new(),
+            pending_stores: Vec::new(),
             inlined: Vec::new(),
             locals,
             entry_top,
             entry_slots: Vec::new(),
             entry_owned: Vec::new(),
             loop_start: None,
+            loop_params: Vec::new(),
+            loop_slice: Vec::new(),
+            loop_synced: Vec::new(),
+            tree: u32::MAX,
+            inherited: Vec::new(),
             end: End::Exit(SnapshotId::NONE),
         }
     }
@@ -270,6 +295,11 @@ impl Trace {
             self.slots(frame).iter().map(|s| s.value).chain(function)
         })
     }
+    /// The iterator fields an exit at this snapshot has to store.
+    pub fn stores(&self, snapshot: SnapshotId) -> &[PendingStore] {
+        let s = &self.snapshots[snapshot.index()];
+        &self.pending_stores[s.first_store as usize..(s.first_store + s.store_count) as usize]
+    }
     /// The arguments of the end (of the back edge or link; none for an exit).
     pub fn end_args(&self) -> &[ValueId] {
         match &self.end {
@@ -284,14 +314,58 @@ impl Trace {
     }
 }
 
+/// Where a trace that jumps to a loop's start gets the value of a loop parameter from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ParamSource {
+    /// The object in a slot of f0 at the header, of exactly this type (0: of any type).
+    SlotObject {
+        /// The slot.
+        slot: u32,
+        /// The address of its type, or 0.
+        type_address: u64,
+    },
+    /// The value of the int in a slot of f0 at the header.
+    SlotInt(u32),
+    /// The value of the float in a slot of f0 at the header.
+    SlotFloat(u32),
+    /// A field of the iterator in a slot of f0 at the header; memory may be stale while the loop runs.
+    IterField {
+        /// The slot of the iterator.
+        slot: u32,
+        /// The offset of the field.
+        offset: u32,
+    },
+    /// Computed before the loop and not changed by it: by the part of the preamble listed in [`Trace::loop_slice`].
+    Invariant,
+}
+
 /// What another trace must supply to enter a loop at its start, in a fixed order: first the phis, then the loop's
-/// invariants (values defined before the loop and used in it, in snapshots too), each where the register allocator put it.
+/// invariants (values defined before the loop and used in it, in snapshots too). Filled in by the peeling pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LoopParam {
-    /// The value inside the target trace: a phi, or a value defined before its loop.
+    /// The value inside the trace: a phi, or a value defined before the loop.
     pub value: ValueId,
-    /// The value in the target's preamble that is passed at the first entry: the phi's initial value, or `value` itself.
-    pub initial: ValueId,
-    /// Its kind.
-    pub kind: Kind,
+    /// Where others get it from.
+    pub source: ParamSource,
+}
+
+/// A store to an iterator that an exit has still to do (offset and value of a field the loop keeps in registers).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PendingStore {
+    /// The iterator.
+    pub object: ValueId,
+    /// The offset of the 64-bit field.
+    pub offset: u32,
+    /// The raw value.
+    pub value: ValueId,
+}
+
+/// In a side trace: a param that is an invariant of the loop whose tree the trace belongs to. It stays live to the
+/// trace's end and at each of its exits, so that the trace, and side traces of it, can jump back into the loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Inherited {
+    /// Index into the loop parameters of the trace [`Trace::tree`].
+    pub param: u32,
+    /// The value here: a `param`.
+    pub value: ValueId,
 }
