@@ -1,0 +1,230 @@
+//! The command line: Serigraph's own options, then whatever `python` would be given.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::Failure;
+
+/// Text of `serigraph --help`.
+pub const HELP: &str = "\
+usage: serigraph [option] ... [-c CODE | -m MODULE | FILE | -] [argument] ...
+
+Runs a Python program as `python` does, with its hot loops as machine code.
+
+  --python PATH    the interpreter to use: a path, or a name on PATH (also SERIGRAPH_PYTHON);
+                   by default the first supported one of python3.13, python3.12 and python3 on
+                   PATH, and of those that pyenv and uv installed
+  --off            run the same interpreter without Serigraph
+  --stats          print at exit what was compiled, entered, left and aborted, with reasons
+  --threshold N    compile a loop when its back edge has been taken N times (1 or more)
+  --version        print Serigraph's version
+  -h, --help       print this text
+
+Python's own options are passed on: -b -B -d -i -O -OO -P -q -R -s -u -v -V -W ARG -x -X OPT and
+--check-hash-based-pycs MODE. The options -E, -I and -S are refused: with them the interpreter skips
+the start-up step in which Serigraph is switched on.
+
+Settings are read from SERIGRAPH_* variables; docs/debugging.md lists them.
+";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq)]
+pub enum Request {
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+    /// Run a program.
+    Run(Run),
+}
+
+/// A program to run and how.
+#[derive(Debug, Default, PartialEq)]
+pub struct Run {
+    /// `--python`.
+    pub python: Option<OsString>,
+    /// `--off`.
+    pub off: bool,
+    /// `--stats`.
+    pub stats: bool,
+    /// `--threshold`, unchecked: settings are checked in one place, inside the interpreter.
+    pub threshold: Option<OsString>,
+    /// Arguments of the interpreter, beginning with its own options.
+    pub interpreter_args: Vec<OsString>,
+}
+
+/// Python's options without an argument that are passed on.
+const PYTHON_FLAGS: &[u8] = b"bBdiOPqRsuvVx";
+
+/// Takes a command line (without the program's name) apart, by the rules of Python's own `getopt`:
+/// one-letter options may stand together, and the argument of one is the rest of its word, or else
+/// the next word.
+pub fn parse(arguments: Vec<OsString>) -> Result<Request, Failure> {
+    let mut words = arguments.into_iter();
+    let mut run = Run::default();
+    while let Some(word) = words.next() {
+        let bytes = word.as_encoded_bytes();
+        if bytes == b"--" {
+            run.interpreter_args.push(word);
+            break;
+        }
+        if bytes.len() < 2 || bytes[0] != b'-' {
+            // The script, or `-`; what follows belongs to it.
+            run.interpreter_args.push(word);
+            break;
+        }
+        let step = if bytes[1] == b'-' {
+            long_option(&word, &mut words, &mut run)?
+        } else {
+            short_options(bytes, &mut words, &mut run)?
+        };
+        match step {
+            Step::Next => {}
+            Step::ProgramNamed => break,
+            Step::Instead(request) => return Ok(request),
+        }
+    }
+    run.interpreter_args.extend(words);
+    Ok(Request::Run(run))
+}
+
+/// How to go on after one word of the command line.
+enum Step {
+    /// Another option may follow.
+    Next,
+    /// `-c` or `-m` was read: what follows belongs to the program.
+    ProgramNamed,
+    /// The command line asks for something else than running a program.
+    Instead(Request),
+}
+
+fn long_option(
+    word: &OsStr,
+    words: &mut impl Iterator<Item = OsString>,
+    run: &mut Run,
+) -> Result<Step, Failure> {
+    let bytes = word.as_encoded_bytes();
+    let equals = bytes.iter().position(|&byte| byte == b'=');
+    let name = String::from_utf8_lossy(&bytes[..equals.unwrap_or(bytes.len())]).into_owned();
+    // An attached value starts after an ASCII `=`.
+    let attached = equals.map(|at| OsStr::from_bytes(&bytes[at + 1..]).to_owned());
+    let takes_value = matches!(&*name, "--python" | "--threshold" | "--check-hash-based-pycs");
+    if attached.is_some() && !takes_value {
+        return Err(usage(&format!("unknown option: {}", word.display())));
+    }
+    let mut value = || {
+        attached
+            .clone()
+            .or_else(|| words.next())
+            .ok_or_else(|| usage(&format!("{name} needs an argument")))
+    };
+    match &*name {
+        "--python" => run.python = Some(value()?),
+        "--threshold" => run.threshold = Some(value()?),
+        "--check-hash-based-pycs" => {
+            let mode = value()?;
+            run.interpreter_args.extend([OsString::from(&name), mode]);
+        }
+        "--off" => run.off = true,
+        "--stats" => run.stats = true,
+        "--version" => return Ok(Step::Instead(Request::Version)),
+        "--help" => return Ok(Step::Instead(Request::Help)),
+        _ => return Err(usage(&format!("unknown option: {name}"))),
+    }
+    Ok(Step::Next)
+}
+
+/// Reads one word of one-letter options.
+fn short_options(
+    word: &[u8],
+    words: &mut impl Iterator<Item = OsString>,
+    run: &mut Run,
+) -> Result<Step, Failure> {
+    for (at, &letter) in word.iter().enumerate().skip(1) {
+        let option = char::from(letter);
+        match letter {
+            b'h' | b'?' => return Ok(Step::Instead(Request::Help)),
+            b'E' | b'I' | b'S' => {
+                return Err(Failure(format!(
+                    "-{option} keeps the interpreter from the start-up step in which Serigraph is \
+                     switched on; run `python -{option}` itself instead"
+                )));
+            }
+            b'c' | b'm' | b'W' | b'X' => {
+                let rest = &word[at + 1..];
+                let value = if rest.is_empty() {
+                    words.next().ok_or_else(|| {
+                        usage(&format!("argument expected for the -{option} option"))
+                    })?
+                } else {
+                    OsStr::from_bytes(rest).to_owned()
+                };
+                run.interpreter_args
+                    .extend([format!("-{option}").into(), value]);
+                return Ok(match letter {
+                    b'c' | b'm' => Step::ProgramNamed,
+                    _ => Step::Next,
+                });
+            }
+            _ if PYTHON_FLAGS.contains(&letter) => {
+                run.interpreter_args.push(format!("-{option}").into());
+            }
+            _ => return Err(usage(&format!("unknown option: -{option}"))),
+        }
+    }
+    Ok(Step::Next)
+}
+
+fn usage(text: &str) -> Failure {
+    Failure(format!("{text}\ntry `serigraph --help`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Run {
+        match parse(line.split_whitespace().map(OsString::from).collect()) {
+            Ok(Request::Run(run)) => run,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn refused(line: &str) -> String {
+        match parse(line.split_whitespace().map(OsString::from).collect()) {
+            Err(Failure(text)) => text,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn own_options_stop_at_the_script() {
+        let run = parsed("--off --threshold 3 --python=/x/python a.py --stats -c");
+        assert!(run.off && !run.stats);
+        assert_eq!(run.threshold, Some("3".into()));
+        assert_eq!(run.python, Some("/x/python".into()));
+        assert_eq!(run.interpreter_args, ["a.py", "--stats", "-c"]);
+    }
+
+    #[test]
+    fn python_options_follow_python() {
+        let run = parsed("-uO --stats -Werror -X dev -cpass -u --off");
+        assert!(run.stats && !run.off);
+        let expected = "-u -O -W error -X dev -c pass -u --off";
+        assert_eq!(run.interpreter_args.join(OsStr::new(" ")), expected);
+        assert_eq!(parsed("-c=1").interpreter_args, ["-c", "=1"]);
+        assert_eq!(parsed("- x").interpreter_args, ["-", "x"]);
+        assert_eq!(parsed("-- -x.py").interpreter_args, ["--", "-x.py"]);
+        assert_eq!(parsed("").interpreter_args, Vec::<OsString>::new());
+    }
+
+    #[test]
+    fn bad_command_lines_are_named() {
+        assert!(refused("--fast a.py").starts_with("unknown option: --fast"));
+        assert!(refused("--off=1 a.py").starts_with("unknown option: --off=1"));
+        assert!(refused("-uz a.py").starts_with("unknown option: -z"));
+        assert!(refused("--threshold").starts_with("--threshold needs an argument"));
+        assert!(refused("-c").starts_with("argument expected for the -c option"));
+        assert!(refused("-I a.py").starts_with("-I keeps"));
+    }
+}
