@@ -34,9 +34,9 @@ pub struct Interpreter {
 /// Chooses the interpreter: the one named by `--python` or `SERIGRAPH_PYTHON`, else the first
 /// supported one on the machine.
 ///
-/// Asking an interpreter what it is costs as much as starting it. So the first candidate that can
-/// be executed directly is taken as it is, and checks itself before it runs anything; if it refuses,
-/// this program is started again with `ask_all` set, and every candidate is asked.
+/// Asking an interpreter what it is costs as much as starting it. So the first candidate that looks
+/// right is taken as it is, and checks itself before it runs anything; if it refuses, this program
+/// is started again with `ask_all` set, and every candidate is asked.
 pub fn choose(named: Option<&OsStr>, ask_all: bool) -> Result<Interpreter, Failure> {
     let variable = env::var_os("SERIGRAPH_PYTHON").filter(|value| !value.is_empty());
     let named = match (named, variable) {
@@ -50,6 +50,12 @@ pub fn choose(named: Option<&OsStr>, ask_all: bool) -> Result<Interpreter, Failu
         })?],
         None => candidates(),
     };
+    if !ask_all && let Some(path) = first_likely(&candidates, named.is_some()) {
+        return Ok(Interpreter {
+            path,
+            supported: true,
+        });
+    }
     let mut looked_at = Vec::new();
     let mut unsupported = None;
     for candidate in candidates {
@@ -57,19 +63,11 @@ pub fn choose(named: Option<&OsStr>, ask_all: bool) -> Result<Interpreter, Failu
             Shim::For(program) => program,
             Shim::No | Shim::Unclear => candidate.clone(),
             Shim::Unselected => {
-                looked_at.push((
-                    candidate,
-                    "a pyenv shim for versions that are not selected".into(),
-                ));
+                let what = "a pyenv shim for versions that are not selected";
+                looked_at.push((candidate, what.into()));
                 continue;
             }
         };
-        if !ask_all && is_elf(&program) {
-            return Ok(Interpreter {
-                path: program,
-                supported: true,
-            });
-        }
         match probe(&program) {
             Probe::Supported(path) => {
                 return Ok(Interpreter {
@@ -92,6 +90,29 @@ pub fn choose(named: Option<&OsStr>, ask_all: bool) -> Result<Interpreter, Failu
         }),
         _ => Err(nothing_found(named.map(|(_, from)| from), &looked_at)),
     }
+}
+
+/// The first candidate, if it can be known without running it: a binary that, unless it was named,
+/// carries a supported version in its name. None when a script has to be asked first.
+fn first_likely(candidates: &[PathBuf], named: bool) -> Option<PathBuf> {
+    for candidate in candidates {
+        let program = match pyenv::shim(candidate) {
+            Shim::For(program) => program,
+            Shim::No => candidate.clone(),
+            Shim::Unclear => return None,
+            Shim::Unselected => continue,
+        };
+        if !is_elf(&program) {
+            return None;
+        }
+        // `python3` is a link to the program with the full name.
+        let real = program.canonicalize().unwrap_or_default();
+        let name = real.file_name().unwrap_or_default();
+        if named || INSTALLED.iter().any(|likely| name == *likely) {
+            return Some(program);
+        }
+    }
+    None
 }
 
 /// Interpreters on the machine, in the order in which they are preferred, each once.
