@@ -1,7 +1,7 @@
 //! The intermediate representation: a linear sequence of uops in SSA form, with snapshots, and at most one loop.
 //!
 //! ```text
-//! trace root                            # or: trace side
+//! trace root locals 2 top 3             # the whole text form: crate::print
 //!   v0: object = load_slot 1
 //!   guard_type v0, 0x1000 @s0           # leaves with snapshot s0 if it fails
 //!   v2: int = unbox_int v0 @s0

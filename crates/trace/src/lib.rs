@@ -7,3 +7,5 @@
 //! recorder --> ir::Trace --> opt (forward, peel, sink, dead code, lower) --> regalloc --> (crate serigraph-emit)
 //! ```
 pub mod ir;
+pub mod parse;
+pub mod print;
