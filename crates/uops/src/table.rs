@@ -156,6 +156,7 @@ uops! {
     GuardSame "guard_same" (a: Object, b: Object) {exit: Guard} "Goes on if a and b are one object.";
     ObjectIs "object_is" (a: Object, b: Object) -> Int "1 if a and b are one object, else 0.";
     GuardUnshared "guard_unshared" (o: Object) {exit: Guard, reads: COUNTS} "Goes on if o's reference count is 1.";
+    GuardShared "guard_shared" (o: Object) {exit: Guard, reads: COUNTS} "Goes on if o's 32-bit reference count is above 1, unsigned (so also if o is immortal): releasing one reference frees nothing.";
     LoadType "load_type" (o: Object) -> Object {reads: HEAP} "o's type, borrowed.";
 
     // Boxing.
@@ -181,6 +182,7 @@ uops! {
     SetIp "set_ip" () [Word64] {writes: FRAME_IP} "Stores the address of the current instruction in the frame.";
     PollWord32 "poll_word32" () {exit: Guard, reads: VALIDITY} "Goes on if the 32-bit eval breaker word is as expected.";
     PollWord64 "poll_word64" () {exit: Guard, reads: VALIDITY} "Goes on if the 64-bit eval breaker word is as expected.";
+    GuardNoFrameObject "guard_no_frame_object" () {exit: Guard, reads: VALIDITY} "Goes on if nobody has made a frame object of the running frame (8 bytes at FRAME_OBJECT in it are 0), so nobody can have changed its slots.";
     GuardValid "guard_valid" () [Pointer] {exit: Guard, reads: VALIDITY} "Goes on if the 32-bit word at imm is 0: no assumption of the trace was broken.";
 
     // Lists and tuples.
