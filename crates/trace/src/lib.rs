@@ -9,3 +9,4 @@
 pub mod ir;
 pub mod parse;
 pub mod print;
+pub mod eval;
