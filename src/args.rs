@@ -17,6 +17,7 @@ Runs a Python program as `python` does, with its hot loops as machine code.
   --off            run the same interpreter without Serigraph
   --stats          print at exit what was compiled, entered, left and aborted, with reasons
   --threshold N    compile a loop when its back edge has been taken N times (1 or more)
+  --interpreters   list the interpreters on this machine and what each is
   --version        print Serigraph's version
   -h, --help       print this text
 
@@ -32,6 +33,8 @@ Settings are read from SERIGRAPH_* variables; docs/debugging.md lists them.
 pub enum Request {
     /// Print [`HELP`].
     Help,
+    /// List the interpreters of the machine, or tell what the named one is.
+    Interpreters(Option<OsString>),
     /// Print the version.
     Version,
     /// Run a program.
@@ -43,6 +46,8 @@ pub enum Request {
 pub struct Run {
     /// `--python`.
     pub python: Option<OsString>,
+    /// `--interpreters`: not a run, but a list of what there is to run with.
+    interpreters: bool,
     /// `--off`.
     pub off: bool,
     /// `--stats`.
@@ -85,6 +90,9 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Request, Failure> {
         }
     }
     run.interpreter_args.extend(words);
+    if run.interpreters {
+        return Ok(Request::Interpreters(run.python));
+    }
     Ok(Request::Run(run))
 }
 
@@ -108,7 +116,10 @@ fn long_option(
     let name = String::from_utf8_lossy(&bytes[..equals.unwrap_or(bytes.len())]).into_owned();
     // An attached value starts after an ASCII `=`.
     let attached = equals.map(|at| OsStr::from_bytes(&bytes[at + 1..]).to_owned());
-    let takes_value = matches!(&*name, "--python" | "--threshold" | "--check-hash-based-pycs");
+    let takes_value = matches!(
+        &*name,
+        "--python" | "--threshold" | "--check-hash-based-pycs"
+    );
     if attached.is_some() && !takes_value {
         return Err(usage(&format!("unknown option: {}", word.display())));
     }
@@ -127,6 +138,7 @@ fn long_option(
         }
         "--off" => run.off = true,
         "--stats" => run.stats = true,
+        "--interpreters" => run.interpreters = true,
         "--version" => return Ok(Step::Instead(Request::Version)),
         "--help" => return Ok(Step::Instead(Request::Help)),
         _ => return Err(usage(&format!("unknown option: {name}"))),

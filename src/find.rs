@@ -38,19 +38,8 @@ pub struct Interpreter {
 /// right is taken as it is, and checks itself before it runs anything; if it refuses, this program
 /// is started again with `ask_all` set, and every candidate is asked.
 pub fn choose(named: Option<&OsStr>, ask_all: bool) -> Result<Interpreter, Failure> {
-    let variable = env::var_os("SERIGRAPH_PYTHON").filter(|value| !value.is_empty());
-    let named = match (named, variable) {
-        (Some(name), _) => Some((name.to_owned(), "--python")),
-        (None, Some(name)) => Some((name, "SERIGRAPH_PYTHON")),
-        (None, None) => None,
-    };
-    let candidates = match &named {
-        Some((name, from)) => vec![resolve(name).ok_or_else(|| {
-            Failure(format!("{from}: there is no program {}", name.display()))
-        })?],
-        None => candidates(),
-    };
-    if !ask_all && let Some(path) = first_likely(&candidates, named.is_some()) {
+    let (candidates, named_by) = candidates(named)?;
+    if !ask_all && let Some(path) = first_likely(&candidates, named_by.is_some()) {
         return Ok(Interpreter {
             path,
             supported: true,
@@ -59,20 +48,10 @@ pub fn choose(named: Option<&OsStr>, ask_all: bool) -> Result<Interpreter, Failu
     let mut looked_at = Vec::new();
     let mut unsupported = None;
     for candidate in candidates {
-        let program = match pyenv::shim(&candidate) {
-            Shim::For(program) => program,
-            Shim::No | Shim::Unclear => candidate.clone(),
-            Shim::Unselected => {
-                let what = "a pyenv shim for versions that are not selected";
-                looked_at.push((candidate, what.into()));
-                continue;
-            }
-        };
-        match probe(&program) {
-            Probe::Supported(path) => {
+        match ask(&candidate) {
+            Probe::Supported(path, _) => {
                 return Ok(Interpreter {
-                    // A shell script in front of the interpreter need not run again.
-                    path: if is_elf(&program) { program } else { path },
+                    path,
                     supported: true,
                 });
             }
@@ -88,8 +67,40 @@ pub fn choose(named: Option<&OsStr>, ask_all: bool) -> Result<Interpreter, Failu
             path,
             supported: false,
         }),
-        _ => Err(nothing_found(named.map(|(_, from)| from), &looked_at)),
+        _ => Err(nothing_found(named_by, &looked_at)),
     }
+}
+
+/// Asks a candidate what it is, a shim by way of what it stands for. The path in the answer is the
+/// program to execute: a script in front of an interpreter need not run again.
+fn ask(candidate: &Path) -> Probe {
+    let program = match pyenv::shim(candidate) {
+        Shim::For(program) => program,
+        Shim::No | Shim::Unclear => candidate.to_owned(),
+        Shim::Unselected => {
+            return Probe::NoPython("a pyenv shim for versions that are not selected".into());
+        }
+    };
+    let binary = is_elf(&program);
+    match probe(&program) {
+        Probe::Supported(_, what) if binary => Probe::Supported(program, what),
+        Probe::Unsupported(_, what) if binary => Probe::Unsupported(program, what),
+        answer => answer,
+    }
+}
+
+/// Prints every interpreter on the machine, or the named one, a line each: whether it is supported, the program, what
+/// it is, with tabs between.
+pub fn list(named: Option<&OsStr>) -> Result<(), Failure> {
+    for candidate in candidates(named)?.0 {
+        let (verdict, path, what) = match ask(&candidate) {
+            Probe::Supported(path, what) => ("supported", path, what),
+            Probe::Unsupported(path, what) => ("unsupported", path, what),
+            Probe::NoPython(what) => ("unusable", candidate, what),
+        };
+        println!("{verdict}\t{}\t{what}", path.display());
+    }
+    Ok(())
 }
 
 /// The first candidate, if it can be known without running it: a binary that, unless it was named,
@@ -115,8 +126,26 @@ fn first_likely(candidates: &[PathBuf], named: bool) -> Option<PathBuf> {
     None
 }
 
+/// What to choose from, best first, and by what it was named: only the named interpreter if there
+/// is one.
+fn candidates(named: Option<&OsStr>) -> Result<(Vec<PathBuf>, Option<&'static str>), Failure> {
+    let variable = env::var_os("SERIGRAPH_PYTHON").filter(|value| !value.is_empty());
+    let (name, from) = match (named, variable) {
+        (Some(name), _) => (name.to_owned(), "--python"),
+        (None, Some(name)) => (name, "SERIGRAPH_PYTHON"),
+        (None, None) => return Ok((on_this_machine(), None)),
+    };
+    match resolve(&name) {
+        Some(program) => Ok((vec![program], Some(from))),
+        None => Err(Failure(format!(
+            "{from}: there is no program {}",
+            name.display()
+        ))),
+    }
+}
+
 /// Interpreters on the machine, in the order in which they are preferred, each once.
-fn candidates() -> Vec<PathBuf> {
+fn on_this_machine() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     let on_path = ON_PATH.iter().flat_map(|name| on_path(OsStr::new(name)));
     for candidate in on_path.chain(pyenv::installed(INSTALLED)) {

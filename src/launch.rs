@@ -105,9 +105,7 @@ fn user_python_path(boot: &Path) -> Option<OsString> {
         return Some(path);
     }
     let others = folders.iter().filter(|folder| *folder != boot);
-    env::join_paths(others)
-        .ok()
-        .filter(|path| !path.is_empty())
+    env::join_paths(others).ok().filter(|path| !path.is_empty())
 }
 
 /// The folder whose `sitecustomize` switches Serigraph on.

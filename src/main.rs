@@ -42,6 +42,7 @@ extern "C" fn main(_argc: i32, _argv: *const *const u8) -> i32 {
 fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
     match args::parse(arguments)? {
         args::Request::Help => print!("{}", args::HELP),
+        args::Request::Interpreters(named) => find::list(named.as_deref())?,
         args::Request::Version => println!("serigraph {}", env!("CARGO_PKG_VERSION")),
         args::Request::Run(request) => {
             let interpreter = find::choose(request.python.as_deref(), launch::was_refused())?;

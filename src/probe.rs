@@ -20,8 +20,8 @@ sys.stdout.write(chr(31).join(['serigraph', sys.executable, describe(), str(is_s
 /// What became of running a candidate.
 #[derive(Debug)]
 pub enum Probe {
-    /// It is supported. The path is what it calls itself.
-    Supported(PathBuf),
+    /// It is supported: its own path, what it is.
+    Supported(PathBuf, String),
     /// It is a Python that runs, but not a supported one: its own path, what it is.
     Unsupported(PathBuf, String),
     /// It does not run, or is no Python: what it did.
@@ -41,12 +41,15 @@ pub fn probe(candidate: &Path) -> Probe {
     };
     let mut fields = output.stdout.split(|&byte| byte == 31);
     match [(); 4].map(|()| fields.next()) {
-        [Some(b"serigraph"), Some(path), Some(what), Some(supported)] if output.status.success() => {
+        [Some(b"serigraph"), Some(path), Some(what), Some(supported)]
+            if output.status.success() =>
+        {
             let path = PathBuf::from(OsStr::from_bytes(path));
+            let what = String::from_utf8_lossy(what).into_owned();
             if supported == b"True" {
-                Probe::Supported(path)
+                Probe::Supported(path, what)
             } else {
-                Probe::Unsupported(path, String::from_utf8_lossy(what).into_owned())
+                Probe::Unsupported(path, what)
             }
         }
         _ => {

@@ -1,2 +1,3 @@
-//! Commands for developers.
+//! The developers' commands: `cargo xtask COMMAND`.
+
 fn main() {}

@@ -1,0 +1,101 @@
+//! Runs a program with a time limit and collects what it says.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::scratch::Scratch;
+
+/// What a program did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+    /// How it ended; `None` when it overran its time and was ended.
+    pub status: Option<ExitStatus>,
+    /// Wall-clock time from start to end.
+    pub time: Duration,
+}
+
+impl Outcome {
+    /// True when it ended by itself with exit code 0.
+    pub fn succeeded(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+
+    /// How it ended, in words.
+    pub fn ending(&self) -> String {
+        match self.status {
+            Some(status) => status.to_string(),
+            None => format!("ended after {:.0} s", self.time.as_secs_f64()),
+        }
+    }
+}
+
+/// Runs a program to its end, or until the limit is over. What it writes goes through files, so that
+/// a child that outlives it cannot hold us up.
+pub fn run(command: &mut Command, stdin: &str, limit: Duration) -> io::Result<Outcome> {
+    let scratch = Scratch::new("run")?;
+    let file = |name: &str| -> io::Result<File> {
+        File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(scratch.path().join(name))
+    };
+    let (mut input, mut stdout, mut stderr) = (file("in")?, file("out")?, file("err")?);
+    input.write_all(stdin.as_bytes())?;
+    input.rewind()?;
+
+    let started = Instant::now();
+    let mut child = command
+        .stdin(input)
+        .stdout(Stdio::from(stdout.try_clone()?))
+        .stderr(Stdio::from(stderr.try_clone()?))
+        .process_group(0)
+        .spawn()?;
+    let mut pause = Duration::from_micros(200);
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if started.elapsed() > limit {
+            break None;
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(10));
+    };
+    let time = started.elapsed();
+    if status.is_none() {
+        end_group(child.id());
+        child.wait()?;
+    }
+    let text = |file: &mut File| -> io::Result<String> {
+        let mut bytes = Vec::new();
+        file.rewind()?;
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    Ok(Outcome {
+        stdout: text(&mut stdout)?,
+        stderr: text(&mut stderr)?,
+        status,
+        time,
+    })
+}
+
+/// Ends a process group that [`run`] started.
+fn end_group(leader: u32) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+
+    let leader = i32::try_from(leader).ok().and_then(Pid::from_raw);
+    if let Some(leader) = leader {
+        // It may have ended meanwhile, which is as good.
+        let _ = kill_process_group(leader, Signal::KILL);
+    }
+}
