@@ -79,9 +79,9 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Request, Failure> {
             break;
         }
         let step = if bytes[1] == b'-' {
-            long_option(&word, &mut words, &mut run)?
+            long_option(word, &mut words, &mut run)?
         } else {
-            short_options(bytes, &mut words, &mut run)?
+            short_options(word, &mut words, &mut run)?
         };
         match step {
             Step::Next => {}
@@ -107,7 +107,7 @@ enum Step {
 }
 
 fn long_option(
-    word: &OsStr,
+    word: OsString,
     words: &mut impl Iterator<Item = OsString>,
     run: &mut Run,
 ) -> Result<Step, Failure> {
@@ -146,13 +146,17 @@ fn long_option(
     Ok(Step::Next)
 }
 
-/// Reads one word of one-letter options.
+/// Reads one word of one-letter options, which goes on to the interpreter as it is: programs see it
+/// in `sys.orig_argv`.
 fn short_options(
-    word: &[u8],
+    word: OsString,
     words: &mut impl Iterator<Item = OsString>,
     run: &mut Run,
 ) -> Result<Step, Failure> {
-    for (at, &letter) in word.iter().enumerate().skip(1) {
+    let letters = word.as_encoded_bytes();
+    let mut step = Step::Next;
+    let mut value = None;
+    for (at, &letter) in letters.iter().enumerate().skip(1) {
         let option = char::from(letter);
         match letter {
             b'h' | b'?' => return Ok(Step::Instead(Request::Help)),
@@ -163,28 +167,22 @@ fn short_options(
                 )));
             }
             b'c' | b'm' | b'W' | b'X' => {
-                let rest = &word[at + 1..];
-                let value = if rest.is_empty() {
-                    words.next().ok_or_else(|| {
-                        usage(&format!("argument expected for the -{option} option"))
-                    })?
-                } else {
-                    OsStr::from_bytes(rest).to_owned()
-                };
-                run.interpreter_args
-                    .extend([format!("-{option}").into(), value]);
-                return Ok(match letter {
-                    b'c' | b'm' => Step::ProgramNamed,
-                    _ => Step::Next,
-                });
+                if matches!(letter, b'c' | b'm') {
+                    step = Step::ProgramNamed;
+                }
+                if at + 1 == letters.len() {
+                    let text = format!("argument expected for the -{option} option");
+                    value = Some(words.next().ok_or_else(|| usage(&text))?);
+                }
+                break;
             }
-            _ if PYTHON_FLAGS.contains(&letter) => {
-                run.interpreter_args.push(format!("-{option}").into());
-            }
+            _ if PYTHON_FLAGS.contains(&letter) => {}
             _ => return Err(usage(&format!("unknown option: -{option}"))),
         }
     }
-    Ok(Step::Next)
+    run.interpreter_args.push(word);
+    run.interpreter_args.extend(value);
+    Ok(step)
 }
 
 fn usage(text: &str) -> Failure {
@@ -222,9 +220,9 @@ mod tests {
     fn python_options_follow_python() {
         let run = parsed("-uO --stats -Werror -X dev -cpass -u --off");
         assert!(run.stats && !run.off);
-        let expected = "-u -O -W error -X dev -c pass -u --off";
+        let expected = "-uO -Werror -X dev -cpass -u --off";
         assert_eq!(run.interpreter_args.join(OsStr::new(" ")), expected);
-        assert_eq!(parsed("-c=1").interpreter_args, ["-c", "=1"]);
+        assert_eq!(parsed("-c=1").interpreter_args, ["-c=1"]);
         assert_eq!(parsed("- x").interpreter_args, ["-", "x"]);
         assert_eq!(parsed("-- -x.py").interpreter_args, ["--", "-x.py"]);
         assert_eq!(parsed("").interpreter_args, Vec::<OsString>::new());

@@ -145,7 +145,9 @@ fn difference(expected: &Outcome, outcome: &Outcome) -> Option<String> {
             .count();
         let show = |text: &str| {
             let lines = text.lines().skip(line.saturating_sub(2)).take(6);
-            lines.map(|line| format!("    {line}\n")).collect::<String>()
+            lines
+                .map(|line| format!("    {line}\n"))
+                .collect::<String>()
         };
         return Some(format!(
             "{what} differs from line {}:\n  expected\n{}  got ({})\n{}{}",

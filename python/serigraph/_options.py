@@ -122,7 +122,7 @@ TABLE = {
     )
 }
 
-# Variables that are not settings of a run: the switch, the interpreter to use, the start-up step.
+# Variables that are not settings of a run: the interpreter to use, what the start-up step is told.
 OTHER_VARIABLES = (PREFIX + "PYTHON", PREFIX + "BOOT")
 
 
@@ -130,6 +130,8 @@ def from_environment(environ):
     """The settings in the environment, checked."""
     names = {option.variable: option for option in TABLE.values()}
     settings = {}
+    if environ.get("SERIGRAPH", "") not in ("", "0", "1"):
+        raise OptionError("SERIGRAPH must be 0 or 1, not %r" % environ["SERIGRAPH"])
     for variable in environ:
         if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
             continue

@@ -18,13 +18,9 @@ def from_program(fields):
 
 def from_environment():
     """For an installed package, at the start of every interpreter of its environment."""
-    value = os.environ.get("SERIGRAPH", "")
-    # The `serigraph` program's start-up step comes later, with its own engine.
-    if value in ("", "0") or "SERIGRAPH_BOOT" in os.environ:
-        return
-    if value != "1":
-        _stop("SERIGRAPH must be 0 or 1, not %r" % value)
-    _start({}, None)
+    # With the `serigraph` program its start-up step comes later, with its own engine.
+    if os.environ.get("SERIGRAPH", "0") not in ("", "0") and "SERIGRAPH_BOOT" not in os.environ:
+        _start({}, None)
 
 
 def _start(fields, engine):
