@@ -7,6 +7,7 @@
 #![no_std]
 
 mod info;
+pub mod layout;
 mod reason;
 mod table;
 

@@ -1,0 +1,326 @@
+//! Memory for machine code.
+//!
+//! One private anonymous reservation, at an address the kernel chooses at random, so that all code is within reach of 32-bit
+//! jumps. No page is ever writable and executable at once: publishing a trace makes the pages it touches writable, copies
+//! the finished code, and makes them executable. A page may already hold other traces, whose callers return into it
+//! later; so publishing, linking and freeing are for the thread that holds the host's lock (the GIL), while no other thread
+//! executes code of this memory. The memory is private: after a fork, parent and child are independent.
+//!
+//! Each call stub and each trace begins at a multiple of 16. A trace is one block: hot code, cold code, exit stubs, constants.
+
+use std::ptr::NonNull;
+
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+
+use crate::error::CodeError;
+use crate::patch;
+use crate::runtime::RuntimeSymbols;
+use crate::shim;
+use crate::stencil::{CallTarget, DataSymbol};
+use crate::tables::CONSTANTS;
+
+/// The address of machine code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+pub struct CodeAddress(usize);
+
+impl CodeAddress {
+    pub(crate) const fn new(address: usize) -> CodeAddress {
+        CodeAddress(address)
+    }
+    /// As a number.
+    #[inline]
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+/// A part of a [`CodeMemory`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Block {
+    offset: u32,
+    size: u32,
+}
+
+impl Block {
+    /// Its size in bytes.
+    pub fn size(self) -> usize {
+        self.size as usize
+    }
+}
+
+const PAGE: usize = 4096;
+/// The distance between call stubs, and the least alignment of a trace.
+const UNIT: usize = 16;
+/// More would not be within reach of 32-bit jumps.
+const MAX_LIMIT: usize = 1 << 30;
+
+/// What stands in for a missing free list: always empty.
+static NO_FREE_LIST: u64 = 0;
+
+/// Executable memory of bounded size, and the call stubs that traces share.
+#[derive(Debug)]
+pub struct CodeMemory {
+    base: NonNull<u8>,
+    reserved: usize,
+    /// Ranges that are free, by offset; no two touch.
+    free: Vec<Block>,
+    used: usize,
+    usable: bool,
+    calls: [usize; CallTarget::COUNT],
+    helpers: Vec<usize>,
+    data: [usize; 4],
+    constants: usize,
+}
+
+// SAFETY: the memory is owned by this value and all access to it goes through its methods.
+unsafe impl Send for CodeMemory {}
+
+impl CodeMemory {
+    /// Reserves memory for at most `limit` bytes of code (rounded up to pages) and makes the stubs through which traces call the
+    /// runtime and the helpers. Helper numbers are indices into `helpers`.
+    pub fn new(limit: usize, runtime: &RuntimeSymbols, helpers: &[usize]) -> Result<CodeMemory, CodeError> {
+        let stubs = (CallTarget::COUNT + helpers.len() + CONSTANTS.len() + 1) * UNIT;
+        let reserved = limit.clamp(PAGE, MAX_LIMIT).max(stubs).next_multiple_of(PAGE);
+        // SAFETY: a new anonymous mapping touches no existing memory.
+        let base = unsafe {
+            mmap_anonymous(
+                std::ptr::null_mut(),
+                reserved,
+                ProtFlags::empty(),
+                MapFlags::PRIVATE | MapFlags::NORESERVE,
+            )
+        }
+        .map_err(CodeError::Reserve)?;
+        let base = NonNull::new(base.cast::<u8>()).ok_or(CodeError::Reserve(rustix::io::Errno::NOMEM))?;
+        let or_empty = |address| if address == 0 { &raw const NO_FREE_LIST as usize } else { address };
+        let mut memory = CodeMemory {
+            base,
+            reserved,
+            free: vec![Block { offset: 0, size: reserved as u32 }],
+            used: 0,
+            usable: true,
+            calls: [0; CallTarget::COUNT],
+            helpers: Vec::with_capacity(helpers.len()),
+            data: [
+                runtime.small_ints,
+                runtime.float_type,
+                or_empty(runtime.float_free_list),
+                or_empty(runtime.float_free_count),
+            ],
+            constants: 0,
+        };
+        memory.make_stubs(runtime, helpers)?;
+        Ok(memory)
+    }
+
+    /// Fills the first block: constants, then a stub for each function.
+    fn make_stubs(&mut self, runtime: &RuntimeSymbols, helpers: &[usize]) -> Result<(), CodeError> {
+        let mut code: Vec<u8> = Vec::new();
+        self.constants = self.address(0);
+        for constant in CONSTANTS {
+            code.extend_from_slice(constant);
+        }
+        let save_all = self.address(code.len());
+        jump_stub(&mut code, shim::save_all_call as *const () as usize);
+        let mut calls = [0; CallTarget::COUNT];
+        calls[CallTarget::BoxInt as usize] = self.call_stub(&mut code, runtime.box_int);
+        calls[CallTarget::Vectorcall as usize] = self.call_stub(&mut code, runtime.vectorcall);
+        calls[CallTarget::Leave as usize] = self.call_stub(&mut code, shim::leave_trace as *const () as usize);
+        for (target, function) in [
+            (CallTarget::BoxFloatThunk, runtime.box_float),
+            (CallTarget::UnboxBigIntThunk, runtime.unbox_big_int),
+            (CallTarget::DeallocThunk, runtime.dealloc),
+        ] {
+            calls[target as usize] = self.address(code.len());
+            thunk(&mut code, function, save_all, self.address(code.len()))?;
+        }
+        self.calls = calls;
+        for &helper in helpers {
+            let stub = self.call_stub(&mut code, helper);
+            self.helpers.push(stub);
+        }
+        let block = self.allocate(code.len(), UNIT)?;
+        self.publish(block, &code)
+    }
+
+    /// The address to call for a function: its own if all of this memory can reach it, or else that of a new stub.
+    fn call_stub(&self, code: &mut Vec<u8>, function: usize) -> usize {
+        let start = self.address(0);
+        let reach = i32::MAX as usize - PAGE;
+        if start.abs_diff(function) < reach && (start + self.reserved).abs_diff(function) < reach {
+            return function;
+        }
+        let stub = self.address(code.len());
+        jump_stub(code, function);
+        stub
+    }
+
+    fn address(&self, offset: usize) -> usize {
+        self.base.as_ptr() as usize + offset
+    }
+
+    /// The most bytes of code it can hold.
+    pub fn limit(&self) -> usize {
+        self.reserved
+    }
+    /// Bytes in use.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+    /// Whether code of this memory may be entered: false once the system has refused to make pages executable again.
+    pub fn is_usable(&self) -> bool {
+        self.usable
+    }
+    /// Whether an address is in this memory (for a profiler, or a fault handler).
+    pub fn contains(&self, address: usize) -> bool {
+        (self.address(0)..self.address(self.reserved)).contains(&address)
+    }
+    /// Where a block is.
+    pub fn block_address(&self, block: Block) -> CodeAddress {
+        CodeAddress(self.address(block.offset as usize))
+    }
+    /// The code of a block.
+    pub fn code(&self, block: Block) -> &[u8] {
+        // SAFETY: blocks are handed out only once their pages are published, which are readable from then on; the bytes change
+        // only through methods that take `&mut self`.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(block.offset as usize), block.size()) }
+    }
+
+    pub(crate) fn call_target(&self, target: CallTarget) -> usize {
+        self.calls[target as usize]
+    }
+    pub(crate) fn helper(&self, number: u64) -> Result<usize, CodeError> {
+        usize::try_from(number)
+            .ok()
+            .and_then(|n| self.helpers.get(n))
+            .copied()
+            .ok_or(CodeError::Helper(number))
+    }
+    pub(crate) fn data(&self, symbol: DataSymbol) -> usize {
+        self.data[symbol as usize]
+    }
+    pub(crate) fn constant(&self, index: u8) -> usize {
+        self.constants + UNIT * index as usize
+    }
+
+    /// Takes the first free range that is large enough. The alignment is a power of 2 up to a page.
+    pub(crate) fn allocate(&mut self, size: usize, alignment: usize) -> Result<Block, CodeError> {
+        if !self.usable {
+            return Err(CodeError::Unusable);
+        }
+        let wanted = size.max(1).next_multiple_of(UNIT);
+        for (index, range) in self.free.iter().copied().enumerate() {
+            let offset = (range.offset as usize).next_multiple_of(alignment);
+            let end = (range.offset + range.size) as usize;
+            if offset + wanted > end {
+                continue;
+            }
+            let before = Block { offset: range.offset, size: offset as u32 - range.offset };
+            let after = Block { offset: (offset + wanted) as u32, size: (end - offset - wanted) as u32 };
+            let kept = [before, after].into_iter().filter(|b| b.size > 0);
+            self.free.splice(index..=index, kept);
+            self.used += wanted;
+            return Ok(Block { offset: offset as u32, size: wanted as u32 });
+        }
+        Err(CodeError::Full(wanted))
+    }
+
+    /// Gives a block back. Nothing may execute it, jump or return into it any more.
+    pub fn free(&mut self, block: Block) {
+        self.used -= block.size();
+        let index = self.free.partition_point(|range| range.offset < block.offset);
+        self.free.insert(index, block);
+        self.join(index);
+        if index > 0 {
+            self.join(index - 1);
+        }
+    }
+
+    /// Joins the free range at `index` with the next one if they touch.
+    fn join(&mut self, index: usize) {
+        if let [first, second, ..] = self.free[index..]
+            && first.offset + first.size == second.offset
+        {
+            self.free[index].size += second.size;
+            self.free.remove(index + 1);
+        }
+    }
+
+    /// Copies finished code into its block.
+    pub(crate) fn publish(&mut self, block: Block, code: &[u8]) -> Result<(), CodeError> {
+        debug_assert!(code.len() <= block.size());
+        let offset = block.offset as usize;
+        self.write(offset, offset + code.len(), |bytes| bytes.copy_from_slice(code))
+    }
+
+    /// Makes relative jumps go to `target`; the holes are at these offsets from the start of the block, in ascending order.
+    /// One pair of protection changes.
+    pub(crate) fn retarget(
+        &mut self,
+        block: Block,
+        holes: impl Iterator<Item = u32> + Clone,
+        target: CodeAddress,
+    ) -> Result<(), CodeError> {
+        let (Some(first), Some(last)) = (holes.clone().min(), holes.clone().max()) else {
+            return Ok(());
+        };
+        let start = block.offset as usize + first as usize;
+        let address = self.address(start);
+        if !self.contains(target.get()) {
+            return Err(CodeError::Distance);
+        }
+        let mut result = Ok(());
+        self.write(start, block.offset as usize + last as usize + 4, |bytes| {
+            for hole in holes {
+                let at = (hole - first) as usize;
+                result = result.and(patch::patch_relative_32(bytes, at, address + at, target.get(), -4));
+            }
+        })?;
+        result.map_err(|_| CodeError::Distance)
+    }
+
+    /// The one door to the bytes: makes the pages of a range writable, changes them, and makes them executable.
+    fn write(&mut self, start: usize, end: usize, change: impl FnOnce(&mut [u8])) -> Result<(), CodeError> {
+        if !self.usable {
+            return Err(CodeError::Unusable);
+        }
+        let first_page = start / PAGE * PAGE;
+        let length = end.next_multiple_of(PAGE) - first_page;
+        // SAFETY: the pages are inside the reservation.
+        let pages = unsafe { self.base.as_ptr().add(first_page) }.cast();
+        // SAFETY: the pages belong to this value; that no thread executes them now is the contract of the callers' callers.
+        unsafe { mprotect(pages, length, MprotectFlags::READ | MprotectFlags::WRITE) }.map_err(CodeError::Unseal)?;
+        // SAFETY: the range is inside the pages just made writable, and `&mut self` excludes other references.
+        change(unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(start), end - start) });
+        // SAFETY: as above.
+        unsafe { mprotect(pages, length, MprotectFlags::READ | MprotectFlags::EXEC) }.map_err(|errno| {
+            self.usable = false;
+            CodeError::Seal(errno)
+        })
+    }
+}
+
+impl Drop for CodeMemory {
+    fn drop(&mut self) {
+        // SAFETY: the reservation is this value's own; whoever drops it has no code running in it. A refusal leaks the
+        // reservation, which harms nobody.
+        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.reserved) };
+    }
+}
+
+/// `jmp [rip + 2]`, padding, and the address.
+fn jump_stub(code: &mut Vec<u8>, function: usize) {
+    code.extend_from_slice(&[0xff, 0x25, 2, 0, 0, 0, 0x66, 0x90]);
+    code.extend_from_slice(&(function as u64).to_le_bytes());
+}
+
+/// `mov rax, function; jmp save_all`, padded. The thunk will be at `address`.
+fn thunk(code: &mut Vec<u8>, function: usize, save_all: usize, address: usize) -> Result<(), CodeError> {
+    let mut bytes = [0xcc; UNIT];
+    bytes[..2].copy_from_slice(&[0x48, 0xb8]);
+    patch::patch_64(&mut bytes, 2, function as u64);
+    bytes[10] = 0xe9;
+    patch::patch_relative_32(&mut bytes, 11, address + 11, save_all, -4).map_err(|_| CodeError::Distance)?;
+    code.extend_from_slice(&bytes);
+    Ok(())
+}
