@@ -10,3 +10,5 @@ pub mod ir;
 pub mod parse;
 pub mod print;
 pub mod eval;
+pub mod exit;
+pub mod ownership;

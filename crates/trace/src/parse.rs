@@ -79,10 +79,11 @@ fn name_values(lines: &[(usize, &str)]) -> Result<HashMap<u32, ValueId>> {
         if is_directive(word) || (named && prefixed(word, 'v').is_none()) {
             continue;
         }
-        if named && let Some(name) = prefixed(word, 'v') {
-            if names.insert(name, ValueId(count)).is_some() {
-                return Err(ParseError { line: number, column, message: format!("v{name} is defined twice") });
-            }
+        if named
+            && let Some(name) = prefixed(word, 'v')
+            && names.insert(name, ValueId(count)).is_some()
+        {
+            return Err(ParseError { line: number, column, message: format!("v{name} is defined twice") });
         }
         count += 1;
     }

@@ -11,6 +11,7 @@ pub use run::{Outcome, Stop, run};
 
 use crate::ir::Inst;
 use serigraph_uops::{Uop, layout};
+use std::cmp::Ordering;
 
 /// The memory and functions that uops work on.
 pub trait Host {
@@ -197,8 +198,8 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
         Uop::GuardFloatLt => Step::check(fa < fb),
         Uop::GuardFloatLe => Step::check(fa <= fb),
         Uop::GuardFloatEq => Step::check(fa == fb),
-        Uop::GuardFloatNotLt => Step::check(!(fa < fb)),
-        Uop::GuardFloatNotLe => Step::check(!(fa <= fb)),
+        Uop::GuardFloatNotLt => Step::check(fa.partial_cmp(&fb) != Some(Ordering::Less)),
+        Uop::GuardFloatNotLe => Step::check(matches!(fa.partial_cmp(&fb), None | Some(Ordering::Greater))),
         Uop::GuardFloatNe => Step::check(fa != fb),
         Uop::LeafFloat1 => Step::float(host.call_float1(imm, fa)),
         Uop::LeafFloat2 => Step::float(host.call_float2(imm, fa, fb)),

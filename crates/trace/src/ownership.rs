@@ -1,0 +1,417 @@
+//! Who owns what: one linear scan over a trace that knows, at each instruction, how many references to each object the
+//! trace owns, and what the memory of each slot of the running frame holds.
+//!
+//! ```text
+//! v0: object = load_slot 1          # slot 1 holds v0 (and owns it); the trace owns nothing
+//! v1: object = box_int v9 @s0       # the trace owns one v1
+//! store_slot v1, v0, 1              # slot 1 holds v1; the trace owns one v0
+//! decref v0                         # the trace owns nothing
+//! ```
+//!
+//! # The loop
+//!
+//! At the loop start, references move to the phis: phi `p` takes `k` references from its initial value, and at the back
+//! edge `k` from its next value, where `k` is what the loop body gains of that next value. All other counts must be the same
+//! at the loop start and at the back edge.
+//!
+//! A slot whose memory the body does not write is at each loop start as it was at the first. A slot that it writes holds the
+//! phi of (what it holds at the entry, what it holds at the back edge) if there is one, and if the trace lists the slot in
+//! `loop_synced`. All other slots that a phi carries (a loop parameter with a slot as its source) are stale at the loop start.
+//! Another trace may jump to the loop start only when the slots that are not stale here hold what they should.
+//!
+//! Counts of the null constant are not kept.
+
+use crate::ir::{End, Inst, ParamSource, Trace, ValueId};
+use serigraph_uops::{Kind, Uop};
+use std::fmt;
+
+/// What the memory of a slot of the running frame holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SlotMemory {
+    /// What belongs there and no value of the trace names: nothing has been loaded or stored. The slot owns it.
+    Entry,
+    /// This value, owned by the slot.
+    Holds(ValueId),
+    /// Some object that is no longer the slot's value, or null; owned by the slot.
+    Stale,
+    /// Nothing: a place of the operand stack that is not in use, or whose content the trace has taken.
+    Dead,
+}
+
+/// What is wrong with a trace's ownership.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnershipError {
+    /// At which instruction; the number of instructions for the end.
+    pub at: ValueId,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for OwnershipError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {}: {}", self.at, self.message)
+    }
+}
+
+impl std::error::Error for OwnershipError {}
+
+type Result<T> = std::result::Result<T, OwnershipError>;
+
+#[cold]
+fn error<T>(at: usize, message: String) -> Result<T> {
+    Err(OwnershipError { at: ValueId(at as u32), message })
+}
+
+/// References and slots at one point of a trace. Goes forward with [`State::enter`] and [`State::apply`].
+#[derive(Clone, Debug)]
+pub struct State {
+    counts: Vec<i32>,
+    /// Values that have or had a count, each once.
+    counted: Vec<ValueId>,
+    in_counted: Vec<bool>,
+    slots: Vec<SlotMemory>,
+    locals: u32,
+    /// Stack slots below this are in memory still.
+    stack_held: u32,
+    version: u32,
+    /// Counts at the loop start, after the phis took theirs, of values defined before it.
+    loop_counts: Vec<(ValueId, i32)>,
+    /// References each phi takes over, in order.
+    phi_counts: Vec<i32>,
+    loop_slots: Vec<SlotMemory>,
+}
+
+/// Whether a value is the null constant, whose references nobody counts.
+pub fn is_null(inst: &Inst) -> bool {
+    inst.uop == Uop::ConstObject && inst.imm == 0
+}
+
+impl State {
+    /// The state at the start of a trace.
+    pub fn new(trace: &Trace) -> State {
+        let mut slots = vec![SlotMemory::Entry; trace.locals.max(trace.entry_top) as usize];
+        for entry in &trace.entry_slots {
+            let slot = entry.slot as usize;
+            if slot >= slots.len() {
+                slots.resize(slot + 1, SlotMemory::Dead);
+            }
+            slots[slot] = match entry.synced {
+                true => SlotMemory::Holds(entry.value),
+                false if entry.slot < trace.locals => SlotMemory::Stale,
+                false => SlotMemory::Dead,
+            };
+        }
+        let held = slots.iter().rposition(|s| *s != SlotMemory::Dead).map_or(0, |last| last as u32 + 1);
+        let mut state = State {
+            counts: vec![0; trace.insts.len()],
+            counted: Vec::new(),
+            in_counted: vec![false; trace.insts.len()],
+            slots,
+            locals: trace.locals,
+            stack_held: held.max(trace.locals),
+            version: 0,
+            loop_counts: Vec::new(),
+            phi_counts: Vec::new(),
+            loop_slots: Vec::new(),
+        };
+        for &(value, count) in &trace.entry_owned {
+            state.add(value, count as i32);
+        }
+        state
+    }
+
+    /// The state before instruction `upto` (the number of instructions: at the end).
+    pub fn at(trace: &Trace, upto: usize) -> Result<State> {
+        let mut state = State::new(trace);
+        for i in 0..upto {
+            state.apply(trace, i)?;
+        }
+        Ok(state)
+    }
+
+    /// How many references to a value the trace owns.
+    #[inline]
+    pub fn owned(&self, value: ValueId) -> i32 {
+        self.counts[value.index()]
+    }
+
+    /// All values of which the trace owns references, with the counts. The null constant may be among them.
+    pub fn all_owned(&mut self) -> impl Iterator<Item = (ValueId, u32)> + '_ {
+        let (counts, in_counted) = (&self.counts, &mut self.in_counted);
+        self.counted.retain(|v| {
+            let keep = counts[v.index()] != 0;
+            in_counted[v.index()] = keep;
+            keep
+        });
+        self.counted.iter().map(|&v| (v, counts[v.index()].max(0) as u32))
+    }
+
+    /// What the memory of a slot of f0 holds.
+    #[inline]
+    pub fn slot(&self, slot: u32) -> SlotMemory {
+        self.slots.get(slot as usize).copied().unwrap_or(SlotMemory::Dead)
+    }
+
+    /// All stack slots below this are in memory and must be part of every snapshot.
+    pub fn stack_held(&self) -> u32 {
+        self.stack_held
+    }
+
+    /// Changes whenever counts or slots change.
+    #[inline]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// What slots held at the loop start (empty before it): the contract with traces that jump there.
+    pub fn loop_slots(&self) -> &[SlotMemory] {
+        &self.loop_slots
+    }
+
+    /// References owned at the loop start, of values defined before it and of phis.
+    pub fn loop_owned<'a>(&'a self, trace: &'a Trace) -> impl Iterator<Item = (ValueId, u32)> + 'a {
+        let phis = trace.phis().zip(&self.phi_counts).map(|(phi, &count)| (phi, count));
+        self.loop_counts.iter().copied().chain(phis).filter(|&(_, n)| n > 0).map(|(v, n)| (v, n as u32))
+    }
+
+    fn add(&mut self, value: ValueId, count: i32) {
+        let i = value.index();
+        self.counts[i] += count;
+        self.version += 1;
+        if !self.in_counted[i] {
+            self.in_counted[i] = true;
+            self.counted.push(value);
+        }
+    }
+
+    fn take(&mut self, trace: &Trace, at: usize, value: ValueId, count: i32) -> Result<()> {
+        self.add(value, -count);
+        if self.counts[value.index()] < 0 && !is_null(trace.inst(value)) {
+            return error(at, format!("takes a reference to {value} that the trace does not own"));
+        }
+        Ok(())
+    }
+
+    fn set_slot(&mut self, slot: u32, memory: SlotMemory) {
+        let slot = slot as usize;
+        if slot >= self.slots.len() {
+            self.slots.resize(slot + 1, SlotMemory::Dead);
+        }
+        self.slots[slot] = memory;
+        self.version += 1;
+    }
+
+    /// Goes past an instruction.
+    #[inline]
+    pub fn apply(&mut self, trace: &Trace, at: usize) -> Result<()> {
+        let inst = &trace.insts[at];
+        if inst.sunk {
+            return Ok(());
+        }
+        let ownership = &inst.uop.info().ownership;
+        if ownership.output_owned {
+            self.add(ValueId(at as u32), 1);
+        }
+        if ownership.gains | ownership.consumes != 0 {
+            for i in 0..3 {
+                if ownership.gains & 1 << i != 0 {
+                    self.add(inst.args[i], 1);
+                }
+                if ownership.consumes & 1 << i != 0 {
+                    self.take(trace, at, inst.args[i], 1)?;
+                }
+            }
+        }
+        match inst.uop {
+            Uop::LoadSlot | Uop::TakeSlot | Uop::StoreSlot | Uop::SyncSlot => self.apply_slot(inst, at),
+            Uop::LoopStart => self.enter_loop(trace, at),
+            _ => Ok(()),
+        }
+    }
+
+    fn apply_slot(&mut self, inst: &Inst, at: usize) -> Result<()> {
+        let slot = inst.imm as u32;
+        let before = self.slot(slot);
+        if before == SlotMemory::Dead {
+            return error(at, format!("slot {slot} is not in use"));
+        }
+        if before == SlotMemory::Stale && inst.uop != Uop::SyncSlot {
+            return error(at, format!("slot {slot} is stale"));
+        }
+        match inst.uop {
+            Uop::TakeSlot => {
+                if slot < self.locals || slot + 1 != self.stack_held {
+                    return error(at, format!("slot {slot} is not the top of the stack in memory"));
+                }
+                self.set_slot(slot, SlotMemory::Dead);
+                while self.stack_held > self.locals && self.slot(self.stack_held - 1) == SlotMemory::Dead {
+                    self.stack_held -= 1;
+                }
+            }
+            Uop::LoadSlot => self.set_slot(slot, SlotMemory::Holds(ValueId(at as u32))),
+            _ => self.set_slot(slot, SlotMemory::Holds(inst.args[0])),
+        }
+        Ok(())
+    }
+
+    fn enter_loop(&mut self, trace: &Trace, at: usize) -> Result<()> {
+        let End::Loop(next) = &trace.end else { return error(at, "a loop without a back edge".into()) };
+        let body = BodyEffects::of(trace, at + 1);
+        let phis: Vec<Carried> = trace
+            .phis()
+            .zip(next)
+            .map(|(phi, &next)| Carried { phi, initial: trace.inst(phi).args[0], next, object: trace.inst(phi).kind == Kind::Object })
+            .collect();
+        self.phi_counts = body.phi_counts(&phis, |initial| self.counts[initial.index()]);
+        self.loop_counts.clear();
+        for (i, carried) in phis.iter().enumerate() {
+            let count = self.phi_counts[i];
+            if count != 0 {
+                self.take(trace, at, carried.initial, count)?;
+                self.add(carried.phi, count);
+            }
+        }
+        for i in 0..self.counted.len() {
+            let value = self.counted[i];
+            if value.index() < at {
+                self.loop_counts.push((value, self.counts[value.index()]));
+            }
+        }
+        for &(slot, back) in &body.slots {
+            let memory = match (self.slot(slot), back) {
+                _ if !trace.loop_synced.contains(&slot) => SlotMemory::Stale,
+                (SlotMemory::Stale, _) => return error(at, format!("slot {slot} is stale where the loop wants it synced")),
+                (SlotMemory::Dead, _) | (_, SlotMemory::Dead) => return error(at, format!("slot {slot} is not in use throughout")),
+                (SlotMemory::Holds(a), SlotMemory::Holds(b)) if a == b => SlotMemory::Holds(a),
+                (SlotMemory::Holds(a), SlotMemory::Holds(b)) => {
+                    let phi = phis.iter().find(|c| c.object && c.initial == a && c.next == b);
+                    phi.map_or(SlotMemory::Entry, |c| SlotMemory::Holds(c.phi))
+                }
+                _ => SlotMemory::Entry,
+            };
+            self.set_slot(slot, memory);
+        }
+        for param in &trace.loop_params {
+            let slot = match param.source {
+                ParamSource::SlotObject { slot, .. } | ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot) => slot,
+                ParamSource::IterField { .. } | ParamSource::Invariant => continue,
+            };
+            let carried = trace.inst(param.value).uop == Uop::Phi;
+            if carried && self.slot(slot) != SlotMemory::Dead && !trace.loop_synced.contains(&slot) {
+                self.set_slot(slot, SlotMemory::Stale);
+            }
+        }
+        self.loop_slots.clone_from(&self.slots);
+        Ok(())
+    }
+
+    /// At the back edge: whether counts and slots are as they were at the loop start.
+    pub fn check_back_edge(&mut self, trace: &Trace) -> Result<()> {
+        let at = trace.insts.len();
+        let (End::Loop(next), Some(start)) = (&trace.end, trace.loop_start) else { return Ok(()) };
+        let counts = std::mem::take(&mut self.phi_counts);
+        for (&value, &count) in next.iter().zip(&counts) {
+            self.add(value, -count);
+        }
+        self.phi_counts = counts;
+        for &(value, count) in &self.loop_counts {
+            self.counts[value.index()] -= count;
+        }
+        let odd = self.counted.iter().find(|v| self.counts[v.index()] != 0 && !is_null(trace.inst(**v)));
+        if let Some(&value) = odd {
+            let more = self.counts[value.index()];
+            return error(at, format!("each turn of the loop ({start}) leaves the trace with {more} more references to {value}"));
+        }
+        for slot in 0..self.slots.len().max(self.loop_slots.len()) {
+            let first = self.loop_slots.get(slot).copied().unwrap_or(SlotMemory::Dead);
+            let here = self.slot(slot as u32);
+            if (first == SlotMemory::Dead) != (here == SlotMemory::Dead) {
+                return error(at, format!("slot {slot} is in use in one turn of the loop and not in the next"));
+            }
+            if here == SlotMemory::Stale && first != SlotMemory::Stale {
+                return error(at, format!("slot {slot} is stale at the back edge"));
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Carried {
+    phi: ValueId,
+    initial: ValueId,
+    next: ValueId,
+    object: bool,
+}
+
+/// What one turn of the loop changes.
+struct BodyEffects {
+    counts: Vec<i32>,
+    /// Slots whose memory the body writes, with what they hold at the back edge.
+    slots: Vec<(u32, SlotMemory)>,
+}
+
+impl BodyEffects {
+    fn of(trace: &Trace, first: usize) -> BodyEffects {
+        let mut counts = vec![0; trace.insts.len()];
+        let mut slots: Vec<(u32, SlotMemory)> = Vec::new();
+        for (i, inst) in trace.insts.iter().enumerate().skip(first) {
+            if inst.sunk {
+                continue;
+            }
+            let ownership = &inst.uop.info().ownership;
+            counts[i] += i32::from(ownership.output_owned);
+            if ownership.gains | ownership.consumes != 0 {
+                for (bit, arg) in inst.inputs().iter().enumerate() {
+                    counts[arg.index()] += i32::from(ownership.gains >> bit & 1) - i32::from(ownership.consumes >> bit & 1);
+                }
+            }
+            let memory = match inst.uop {
+                Uop::StoreSlot | Uop::SyncSlot => SlotMemory::Holds(inst.args[0]),
+                Uop::TakeSlot => SlotMemory::Dead,
+                _ => continue,
+            };
+            match slots.iter_mut().find(|(slot, _)| u64::from(*slot) == inst.imm) {
+                Some(entry) => entry.1 = memory,
+                None => slots.push((inst.imm as u32, memory)),
+            }
+        }
+        BodyEffects { counts, slots }
+    }
+
+    /// How many references each phi takes over.
+    fn phi_counts(&self, phis: &[Carried], owned: impl Fn(ValueId) -> i32) -> Vec<i32> {
+        let position = |value: ValueId| phis.iter().position(|c| c.phi == value);
+        let mut known: Vec<Option<i32>> = phis.iter().map(|c| if c.object { None } else { Some(0) }).collect();
+        // Several phis with one next value share its references, the first takes what is left over.
+        let share = |i: usize, total: i32| {
+            let same = phis.iter().filter(|c| c.object && c.next == phis[i].next).count() as i32;
+            let first = phis.iter().position(|c| c.object && c.next == phis[i].next) == Some(i);
+            total.max(0) / same + if first { total.max(0) % same } else { 0 }
+        };
+        // A chain of phis hands references along; its length bounds the rounds.
+        for _ in 0..=phis.len() {
+            for i in 0..phis.len() {
+                if known[i].is_none() {
+                    let gained = self.counts[phis[i].next.index()];
+                    match position(phis[i].next) {
+                        None => known[i] = Some(share(i, gained)),
+                        Some(from) => known[i] = known[from].map(|count| share(i, count + gained)),
+                    }
+                }
+            }
+            if known.iter().all(Option::is_some) {
+                break;
+            }
+        }
+        // Phis that only exchange their values: what they come with is what they keep.
+        let open = |i: usize| phis[i].object && known[i].is_none();
+        (0..phis.len())
+            .map(|i| {
+                known[i].unwrap_or_else(|| {
+                    let same = (0..phis.len()).filter(|&j| open(j) && phis[j].initial == phis[i].initial).count() as i32;
+                    owned(phis[i].initial).max(0) / same
+                })
+            })
+            .collect()
+    }
+}
