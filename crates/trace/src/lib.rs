@@ -12,3 +12,4 @@ pub mod print;
 pub mod eval;
 pub mod exit;
 pub mod ownership;
+pub mod verify;
