@@ -1,1 +1,26 @@
-//! All contact with the CPython interpreter.
+//! All contact with the CPython interpreter: which one it is, where its fields are, its frames, code, bytecode, monitoring
+//! and watchers.
+//!
+//! Nothing here knows of traces or machine code. One build serves every supported version: functions of the stable ABI are
+//! linked, everything else is resolved at start ([`dynamic`]), and what differs in memory is data ([`layout`]), chosen by
+//! the running version and proved on live objects before anything is attached.
+//!
+//! [`start`] comes first; everything that reads the interpreter's memory needs it, and the GIL.
+
+pub mod bytecode;
+pub mod code;
+pub mod dynamic;
+pub mod exception_table;
+pub mod frame;
+pub mod layout;
+mod memory;
+pub mod poll;
+pub mod refs;
+mod runtime;
+pub mod threads;
+pub mod version;
+
+pub use pyo3_ffi as ffi;
+pub use refs::{Borrowed, Owned};
+pub use runtime::{Runtime, StartError, api, is_started, layout, minor, runtime, start};
+pub use version::{Minor, Version};
