@@ -1,0 +1,151 @@
+//! What traces take for constant, and which traces have to go when it changes.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasherDefault;
+
+use crate::header::{AddressHasher, ByAddress, TraceId};
+
+/// A set of addresses.
+pub type AddressSet = HashSet<usize, BuildHasherDefault<AddressHasher>>;
+
+/// The keys of one watched dict.
+#[derive(Debug, Default)]
+struct Keys {
+    /// The traces that rely on a key's value, by the address of the key.
+    traces: ByAddress<Vec<TraceId>>,
+    /// Keys whose value has changed while a trace relied on it, or was about to: not taken for constant again.
+    volatile: AddressSet,
+}
+
+/// Tables from what is watched to traces. Plain data: who fills them keeps the interpreter's watchers in step.
+#[derive(Debug)]
+pub struct Dependencies {
+    dicts: ByAddress<Keys>,
+    functions: ByAddress<Vec<TraceId>>,
+}
+
+impl Dependencies {
+    /// Empty tables.
+    pub const fn new() -> Dependencies {
+        Dependencies {
+            dicts: HashMap::with_hasher(BuildHasherDefault::new()),
+            functions: HashMap::with_hasher(BuildHasherDefault::new()),
+        }
+    }
+
+    /// A trace relies on a key of a dict. True if the dict was not watched yet.
+    pub fn add_key(&mut self, dict: usize, key: usize, trace: TraceId) -> bool {
+        let mut is_new = false;
+        let keys = self.dicts.entry(dict).or_insert_with(|| {
+            is_new = true;
+            Keys::default()
+        });
+        let traces = keys.traces.entry(key).or_default();
+        if !traces.contains(&trace) {
+            traces.push(trace);
+        }
+        is_new
+    }
+
+    /// A trace relies on a function's code and defaults.
+    pub fn add_function(&mut self, function: usize, trace: TraceId) {
+        let traces = self.functions.entry(function).or_default();
+        if !traces.contains(&trace) {
+            traces.push(trace);
+        }
+    }
+
+    /// A key of a dict changes: the traces that relied on it. The key is given by its address; `same` tells whether one of
+    /// another address is equal to it (for keys that are not interned).
+    pub fn key_changed(&mut self, dict: usize, key: usize, same: Option<&dyn Fn(usize) -> bool>) -> Vec<TraceId> {
+        let Some(keys) = self.dicts.get_mut(&dict) else { return Vec::new() };
+        let known = if keys.traces.contains_key(&key) {
+            Some(key)
+        } else {
+            same.and_then(|same| keys.traces.keys().copied().find(|&k| same(k)))
+        };
+        let Some(known) = known else { return Vec::new() };
+        let traces = keys.traces.remove(&known).unwrap_or_default();
+        keys.volatile.insert(known);
+        traces
+    }
+
+    /// A dict changes as a whole (cleared, cloned into, or dead): the traces that relied on anything in it.
+    pub fn dict_changed(&mut self, dict: usize, is_dead: bool) -> Vec<TraceId> {
+        let Some(keys) = self.dicts.get_mut(&dict) else { return Vec::new() };
+        let traces = keys.traces.drain().flat_map(|(_, traces)| traces).collect();
+        if is_dead {
+            self.dicts.remove(&dict);
+        }
+        traces
+    }
+
+    /// A function is changed or dies: the traces that relied on it.
+    pub fn function_changed(&mut self, function: usize) -> Vec<TraceId> {
+        self.functions.remove(&function).unwrap_or_default()
+    }
+
+    /// Whether a key has changed before, so that its value is no constant.
+    pub fn is_volatile(&self, dict: usize, key: usize) -> bool {
+        self.dicts.get(&dict).is_some_and(|keys| keys.volatile.contains(&key))
+    }
+
+    /// Forgets a trace that is no more.
+    pub fn forget(&mut self, trace: TraceId) {
+        for keys in self.dicts.values_mut() {
+            keys.traces.retain(|_, traces| {
+                traces.retain(|&t| t != trace);
+                !traces.is_empty()
+            });
+        }
+        self.functions.retain(|_, traces| {
+            traces.retain(|&t| t != trace);
+            !traces.is_empty()
+        });
+    }
+
+    /// Empties the tables; gives the dicts that were watched.
+    pub fn clear(&mut self) -> Vec<usize> {
+        self.functions.clear();
+        self.dicts.drain().map(|(dict, _)| dict).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_key_gives_its_traces_once_and_is_volatile() {
+        let mut tables = Dependencies::new();
+        assert!(tables.add_key(16, 32, 1));
+        assert!(!tables.add_key(16, 32, 2));
+        assert!(!tables.add_key(16, 48, 3));
+        assert_eq!(tables.key_changed(16, 32, None), [1, 2]);
+        assert!(tables.key_changed(16, 32, None).is_empty());
+        assert!(tables.is_volatile(16, 32) && !tables.is_volatile(16, 48));
+        assert_eq!(tables.dict_changed(16, false), [3]);
+        assert!(tables.is_volatile(16, 32));
+        tables.dict_changed(16, true);
+        assert!(!tables.is_volatile(16, 32));
+    }
+
+    #[test]
+    fn an_equal_key_elsewhere_is_found() {
+        let mut tables = Dependencies::new();
+        tables.add_key(16, 32, 1);
+        assert!(tables.key_changed(16, 64, None).is_empty());
+        assert_eq!(tables.key_changed(16, 64, Some(&|k| k == 32)), [1]);
+    }
+
+    #[test]
+    fn forgotten_traces_are_not_reported() {
+        let mut tables = Dependencies::new();
+        tables.add_key(16, 32, 1);
+        tables.add_function(80, 1);
+        tables.add_function(80, 2);
+        tables.forget(1);
+        assert!(tables.key_changed(16, 32, None).is_empty());
+        assert_eq!(tables.function_changed(80), [2]);
+    }
+}

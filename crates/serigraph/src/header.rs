@@ -1,0 +1,176 @@
+//! Loop headers and their counters: what the engine knows about each code object that has a back edge.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use serigraph_cpython::bytecode::ValidatedCode;
+
+use crate::limits::Limits;
+
+/// The number of a trace; never used again for another.
+pub type TraceId = u32;
+
+/// A loop header: the target of at least one back edge.
+#[derive(Debug)]
+pub struct Header {
+    /// Its instruction, in code units.
+    pub ip: u32,
+    /// Back edges taken to it, or counted inside traces, since the last attempt.
+    pub counter: u32,
+    /// The counter value at which it is recorded next.
+    pub due: u32,
+    /// Recordings that failed.
+    pub attempts: u32,
+    /// Given up: never recorded again.
+    pub blacklisted: bool,
+    /// Root traces that begin here, with different entry types; the newest first.
+    pub executors: Vec<TraceId>,
+}
+
+/// What a header's count asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Due {
+    /// Nothing yet.
+    Wait,
+    /// A recording.
+    Record,
+    /// Its events may be switched off.
+    Never,
+}
+
+impl Header {
+    /// A header that has been seen for the first time.
+    pub fn new(ip: u32, limits: &Limits) -> Header {
+        Header { ip, counter: 0, due: limits.hot_header, attempts: 0, blacklisted: false, executors: Vec::new() }
+    }
+
+    /// Counts one back edge.
+    #[inline]
+    pub fn count(&mut self) -> Due {
+        if self.blacklisted {
+            return if self.executors.is_empty() { Due::Never } else { Due::Wait };
+        }
+        self.counter = self.counter.saturating_add(1);
+        if self.counter >= self.due { Due::Record } else { Due::Wait }
+    }
+
+    /// A recording from here gave no trace: the next waits longer, and after the last none is made.
+    pub fn failed(&mut self, limits: &Limits) {
+        self.attempts += 1;
+        self.counter = 0;
+        if self.attempts >= limits.header_attempts {
+            self.blacklisted = true;
+        } else {
+            self.due = Limits::after_attempts(limits.hot_header, self.attempts);
+        }
+    }
+
+    /// A recording from here has to wait for no fault of its own.
+    pub fn postpone(&mut self) {
+        self.counter = 0;
+    }
+
+    /// A root trace was made here. Values of other types arriving later are counted anew.
+    pub fn compiled(&mut self, trace: TraceId, limits: &Limits) {
+        self.executors.insert(0, trace);
+        self.counter = 0;
+        if self.executors.len() >= limits.peers {
+            self.blacklisted = true;
+        }
+    }
+
+    /// A root trace is no more. The header may be recorded again, after a longer wait each time.
+    pub fn discarded(&mut self, trace: TraceId, limits: &Limits) {
+        self.executors.retain(|&t| t != trace);
+        self.failed(limits);
+    }
+}
+
+/// What the engine knows about a code object.
+#[derive(Debug, Default)]
+pub struct CodeData {
+    /// Its headers, in the order in which they were first seen.
+    headers: Vec<Header>,
+    /// Its checked bytecode, once asked for; `Some(None)`: it was refused.
+    pub validated: Option<Option<Arc<ValidatedCode>>>,
+    /// A recording that met a call of it found a loop inside: it is called, not inlined.
+    pub do_not_inline: bool,
+}
+
+impl CodeData {
+    /// The header at an instruction, made at first sight.
+    #[inline]
+    pub fn header(&mut self, ip: u32, limits: &Limits) -> &mut Header {
+        let at = match self.headers.iter().position(|h| h.ip == ip) {
+            Some(at) => at,
+            None => {
+                self.headers.push(Header::new(ip, limits));
+                self.headers.len() - 1
+            }
+        };
+        &mut self.headers[at]
+    }
+
+    /// As [`Self::find`], to be changed.
+    pub fn find_mut(&mut self, ip: u32) -> Option<&mut Header> {
+        self.headers.iter_mut().find(|h| h.ip == ip)
+    }
+
+    /// The header at an instruction, if it has been seen.
+    pub fn find(&self, ip: u32) -> Option<&Header> {
+        self.headers.iter().find(|h| h.ip == ip)
+    }
+}
+
+/// A hash for addresses: they are multiples of 16 and otherwise arbitrary.
+#[derive(Default, Clone, Copy)]
+pub struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_usize(self.0 as usize ^ usize::from(byte));
+        }
+    }
+    fn write_usize(&mut self, n: usize) {
+        self.0 = (n as u64 >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+}
+
+/// A table keyed by address.
+pub type ByAddress<T> = HashMap<usize, T, BuildHasherDefault<AddressHasher>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counting_is_exact() {
+        let limits = Limits::with_threshold(3);
+        let mut header = Header::new(7, &limits);
+        assert_eq!([header.count(), header.count(), header.count()], [Due::Wait, Due::Wait, Due::Record]);
+    }
+
+    #[test]
+    fn failures_wait_longer_and_then_give_up() {
+        let limits = Limits { header_attempts: 2, ..Limits::with_threshold(2) };
+        let mut header = Header::new(0, &limits);
+        header.failed(&limits);
+        let until_due = (0..).take_while(|_| header.count() == Due::Wait).count();
+        assert_eq!(until_due, 7);
+        header.failed(&limits);
+        assert_eq!(header.count(), Due::Never);
+    }
+
+    #[test]
+    fn a_header_with_all_its_peers_keeps_its_events() {
+        let limits = Limits { peers: 1, ..Limits::with_threshold(1) };
+        let mut header = Header::new(0, &limits);
+        header.compiled(5, &limits);
+        assert_eq!(header.count(), Due::Wait);
+    }
+}

@@ -1,0 +1,79 @@
+//! Every threshold and limit of the engine, in one table.
+
+/// When the engine acts, and how far it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Back edges to a header before it is recorded.
+    pub hot_header: u32,
+    /// Times a side exit is taken before a side trace is recorded from it.
+    pub hot_exit: u32,
+    /// Recordings tried at a header before it is given up.
+    pub header_attempts: u32,
+    /// Recordings tried from an exit before it stays an exit for good.
+    pub exit_attempts: u32,
+    /// Root traces with different entry types at one header.
+    pub peers: usize,
+    /// Side traces in one tree.
+    pub side_traces: usize,
+    /// Traces entered inside one another on the C stack of a thread.
+    pub nesting: u32,
+    /// Native stack that must be left to enter a trace, in bytes.
+    pub stack_left: usize,
+    /// Uops in one recording.
+    pub trace_uops: usize,
+    /// Functions inlined inside one another.
+    pub inline_depth: usize,
+    /// Machine code and its data, in bytes.
+    pub code_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            hot_header: 64,
+            hot_exit: 16,
+            header_attempts: 4,
+            exit_attempts: 3,
+            peers: 4,
+            side_traces: 64,
+            nesting: 20,
+            stack_left: 256 << 10,
+            trace_uops: 6000,
+            inline_depth: 12,
+            code_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// The limits when the user asks for headers to be compiled after `threshold` back edges: with a low threshold, meant
+    /// for tests, exits get hot as early.
+    pub fn with_threshold(threshold: u32) -> Limits {
+        let shipped = Limits::default();
+        Limits { hot_header: threshold, hot_exit: shipped.hot_exit.min(threshold), ..shipped }
+    }
+
+    /// The counter value at which attempt number `attempt` (0: the first) is made: each wait is four times the last, so
+    /// that what cannot be recorded costs little.
+    pub fn after_attempts(threshold: u32, attempt: u32) -> u32 {
+        threshold.saturating_mul(1u32.checked_shl(2 * attempt).unwrap_or(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_saturate() {
+        assert_eq!(Limits::after_attempts(16, 0), 16);
+        assert_eq!(Limits::after_attempts(16, 2), 256);
+        assert_eq!(Limits::after_attempts(16, 40), u32::MAX);
+    }
+
+    #[test]
+    fn a_low_threshold_makes_exits_hot_early() {
+        assert_eq!(Limits::with_threshold(2).hot_exit, 2);
+        assert_eq!(Limits::with_threshold(1000).hot_exit, Limits::default().hot_exit);
+    }
+}
