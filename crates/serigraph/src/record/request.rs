@@ -1,0 +1,149 @@
+//! What the engine asks of the recorder, and what it gets back.
+
+use std::sync::Arc;
+
+use serigraph_cpython::Owned;
+use serigraph_cpython::bytecode::ValidatedCode;
+use serigraph_cpython::code::CodeRef;
+use serigraph_cpython::ffi::PyObject;
+use serigraph_cpython::frame::FramePtr;
+use serigraph_cpython::threads::Thread;
+use serigraph_trace::ir::{SnapshotId, Trace, ValueId};
+use serigraph_uops::Reason;
+
+/// What the recorder asks the engine while it runs. Nothing of the engine may be borrowed while the recorder runs: an
+/// evaluated call can run any Python code, and so come back into the engine.
+pub trait World {
+    /// The checked bytecode of a code object, from the engine's cache; `None` if it is refused.
+    fn validated(&self, code: CodeRef) -> Option<Arc<ValidatedCode>>;
+    /// Whether a trace with a loop that can be linked to starts at this header.
+    fn is_linkable(&self, code: CodeRef, header: u32) -> bool;
+    /// Whether a function with this code may be inlined.
+    fn may_inline(&self, code: CodeRef) -> bool;
+    /// Whether the value of a key in a globals, builtins or module dict has changed before, so that it is no constant.
+    fn is_volatile(&self, dict: *mut PyObject, key: *mut PyObject) -> bool;
+    /// Asked after each evaluated call: whether tools, layout, generation and the code of the running frame are unchanged.
+    fn is_unchanged(&self) -> bool;
+}
+
+/// Where a recording begins.
+pub enum Start {
+    /// At the loop header where the frame stands.
+    Header(u32),
+    /// At a side exit.
+    Side(Side),
+}
+
+/// The beginning of a side trace.
+pub struct Side {
+    /// The trace begun by [`serigraph_trace::opt::side_entry`]: params, and the constants and boxes its slots hold.
+    pub trace: Trace,
+    /// The bits of each of its params, in order.
+    pub params: Vec<u64>,
+    /// The instruction of f0 where the exit is (for a calling frame: the call).
+    pub ip: u32,
+    /// Entries of `localsplus` of f0 in use there.
+    pub top: u32,
+    /// The inlined frames the exit is in, outermost first.
+    pub inlined: Vec<SideFrame>,
+}
+
+/// An inlined frame at the beginning of a side trace. Entry i goes with [`Trace::inlined`] entry i of the side trace.
+pub struct SideFrame {
+    /// Its code.
+    pub code: CodeRef,
+    /// The instruction that runs next in it, or the call it is in.
+    pub ip: u32,
+    /// Entries of `localsplus` in use.
+    pub top: u32,
+    /// Its slots that are not null.
+    pub slots: Vec<(u32, ValueId)>,
+}
+
+/// A recording to be made.
+pub struct Request<'a> {
+    /// The running thread.
+    pub thread: Thread,
+    /// The running frame; its slots and stack are in memory (up to date, except as a side trace's entry slots say).
+    pub frame: FramePtr,
+    /// Its checked bytecode.
+    pub code: Arc<ValidatedCode>,
+    /// Where to begin.
+    pub start: Start,
+    /// Uops at most.
+    pub max_uops: usize,
+    /// Functions inlined inside one another at most.
+    pub max_inline_depth: usize,
+    /// The word that `guard_valid` looks at.
+    pub valid_word: *const u32,
+    /// The engine.
+    pub world: &'a dyn World,
+    /// Stop after this many instructions, with [`Reason::TraceEnd`]: for tests.
+    pub stop_after: Option<u32>,
+}
+
+/// How a recording ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It came round to the header where it began.
+    Loop,
+    /// It stands at this header of f0, which is linkable.
+    Reached(u32),
+    /// It stopped.
+    Aborted(Abort),
+}
+
+/// Why a recording stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Abort {
+    /// The named reason.
+    pub reason: Reason,
+    /// The code it stopped in.
+    pub code: CodeRef,
+    /// The instruction there.
+    pub ip: u32,
+    /// An exception is pending, raised by the instruction where the recording stopped: leave by the raiser.
+    pub raised: bool,
+}
+
+/// Something a trace takes for constant; when it changes, the trace is invalid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dependency {
+    /// This key of a dict has this value (null: it is absent).
+    Item {
+        /// A globals, builtins or module dict.
+        dict: *mut PyObject,
+        /// A str.
+        key: *mut PyObject,
+        /// The value, or null.
+        value: *mut PyObject,
+    },
+    /// A Python function that was inlined has this code, and its defaults and closure.
+    Function {
+        /// The function.
+        function: *mut PyObject,
+        /// Its code.
+        code: CodeRef,
+    },
+}
+
+/// A finished recording. The frame in memory is as the trace has left it, not as the interpreter wants it: whatever
+/// the outcome, the engine has to leave by the exit of `snapshot` at the end of `trace`, with `values`.
+pub struct Recording {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was recorded; for [`Outcome::Loop`] and [`Outcome::Reached`] it ends with an exit at the header.
+    pub trace: Trace,
+    /// The state where it stopped.
+    pub snapshot: SnapshotId,
+    /// The bits of each value of the trace.
+    pub values: Vec<u64>,
+    /// What it relies on.
+    pub dependencies: Vec<Dependency>,
+    /// Objects that are constants of the trace and have to live as long as it.
+    pub constants: Vec<Owned>,
+    /// The deepest inlining: entering the trace takes so many levels of Python recursion.
+    pub inline_depth: u32,
+    /// Bytecode instructions recorded.
+    pub instructions: u32,
+}
