@@ -24,10 +24,6 @@ struct Failure(String);
 
 /// Entry point called by the C run time; see the note on `no_main` above.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-#[cfg_attr(
-    test,
-    expect(dead_code, reason = "the test harness brings its own entry point")
-)]
 extern "C" fn main(_argc: i32, _argv: *const *const u8) -> i32 {
     match run(env::args_os().skip(1).collect()) {
         Ok(()) => 0,

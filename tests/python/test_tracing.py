@@ -1,0 +1,144 @@
+"""sys.settrace, sys.setprofile and sys.monitoring started and stopped while loops are hot."""
+
+import sys
+
+
+def work(n, at, start, stop):
+    total = 0
+    for i in range(n):
+        total += i
+        if i == at:
+            start()
+        total += helper(i)
+        if i == at + 3:
+            stop()
+    return total
+
+
+def helper(i):
+    return i * 2
+
+
+def traced(n):
+    events = []
+
+    def tracer(frame, event, arg):
+        events.append((event, frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno))
+        return tracer
+
+    def start():
+        sys.settrace(tracer)
+        sys._getframe(1).f_trace = tracer
+
+    def stop():
+        sys.settrace(None)
+        sys._getframe(1).f_trace = None
+
+    total = work(n, n // 2, start, stop)
+    return total, events
+
+
+def profiled(n):
+    events = []
+
+    def profiler(frame, event, arg):
+        events.append((event, frame.f_code.co_name, getattr(arg, "__name__", None)))
+
+    total = work(n, n // 2, lambda: sys.setprofile(profiler), lambda: sys.setprofile(None))
+    return total, events
+
+
+def monitored(n):
+    mon = sys.monitoring
+    tool = 3
+    events = []
+    mon.use_tool_id(tool, "test")
+    mon.register_callback(tool, mon.events.LINE, lambda code, line: events.append((code.co_name, line - code.co_firstlineno)))
+    mon.register_callback(tool, mon.events.PY_START, lambda code, at: events.append((code.co_name, "start", at)))
+    mon.register_callback(tool, mon.events.PY_RETURN, lambda code, at, value: events.append((code.co_name, "return", value)))
+
+    def start():
+        mon.set_events(tool, mon.events.LINE | mon.events.PY_START | mon.events.PY_RETURN)
+
+    def stop():
+        mon.set_events(tool, 0)
+
+    total = work(n, n // 2, start, stop)
+    mon.free_tool_id(tool)
+    return total, events
+
+
+def local_monitoring(n):
+    mon = sys.monitoring
+    tool = 4
+    jumps = []
+    mon.use_tool_id(tool, "local")
+    mon.register_callback(tool, mon.events.JUMP, lambda code, a, b: jumps.append(a > b))
+    mon.register_callback(tool, mon.events.LINE, lambda code, line: jumps.append(line - code.co_firstlineno))
+
+    def start():
+        mon.set_local_events(tool, work.__code__, mon.events.JUMP | mon.events.LINE)
+
+    def stop():
+        mon.set_local_events(tool, work.__code__, 0)
+
+    total = work(n, n // 2, start, stop)
+    mon.free_tool_id(tool)
+    return total, jumps
+
+
+def whole_run(n):
+    """Traced from before the loop to after it."""
+    lines = {}
+
+    def tracer(frame, event, arg):
+        if event == "line":
+            key = frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno
+            lines[key] = lines.get(key, 0) + 1
+        return tracer
+
+    nothing = lambda: None
+    work(n, n // 2, nothing, nothing)
+    sys.settrace(tracer)
+    total = work(n, n // 2, nothing, nothing)
+    sys.settrace(None)
+    total += work(n, n // 2, nothing, nothing)
+    return total, sorted(lines.items())
+
+
+def jumping(n):
+    """A debugger moves the line of a hot loop."""
+    log = []
+
+    def body():
+        total = 0
+        for i in range(n):
+            total += i
+            if i == n // 2:
+                begin()
+            total += 1000
+            total += 1
+        return total
+
+    def begin():
+        def tracer(frame, event, arg):
+            if event == "line" and frame.f_lineno == first + 6:
+                frame.f_lineno = first + 7
+                frame.f_trace = None
+                sys.settrace(None)
+                log.append("jumped")
+            return tracer
+
+        sys.settrace(tracer)
+        sys._getframe(1).f_trace = tracer
+
+    first = body.__code__.co_firstlineno
+    return body(), log
+
+
+print(traced(60))
+print(profiled(60))
+print(monitored(60))
+print(local_monitoring(60))
+print(whole_run(40))
+print(jumping(60))
