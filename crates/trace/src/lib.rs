@@ -13,3 +13,6 @@ pub mod eval;
 pub mod exit;
 pub mod ownership;
 pub mod verify;
+pub mod filetest;
+pub mod random;
+pub mod regalloc;

@@ -1,0 +1,196 @@
+//! Computing plans: the scan of [`crate::ownership`], stopped at each exit.
+
+use super::{BoxKind, Count, Make, PlanFrame, PlanId, Plans, Raw, SlotWrite, Source, Store};
+use crate::ir::{End, SnapshotId, Trace, ValueId};
+use crate::ownership::{OwnershipError, SlotMemory, State, is_null};
+use serigraph_uops::Uop;
+
+/// The exits of a trace.
+#[derive(Clone, Debug)]
+pub struct Exits {
+    /// The plans. Exits that have the same to do share one.
+    pub plans: Plans<ValueId>,
+    /// The instructions that can leave, in order, with their plans; last the end, if it is an exit, as the number of
+    /// instructions.
+    pub exits: Vec<(ValueId, PlanId)>,
+    /// References and slots at the end of the trace.
+    pub end: State,
+}
+
+/// Plans every exit of a trace. An error means that the trace is not well formed, and must not run.
+pub fn plan_exits(trace: &Trace) -> Result<Exits, OwnershipError> {
+    let mut state = State::new(trace);
+    let mut planner = Planner::new(trace);
+    let mut exits: Vec<(ValueId, PlanId)> = Vec::new();
+    let mut last = (SnapshotId::NONE, u32::MAX, PlanId(0));
+    let mut plan_once = |state: &mut State, at: usize, snapshot: SnapshotId| {
+        if (last.0, last.1) != (snapshot, state.version()) {
+            let plan = planner.plan(trace, state, at, snapshot)?;
+            last = (snapshot, state.version(), plan);
+        }
+        Ok(last.2)
+    };
+    for (i, inst) in trace.insts.iter().enumerate() {
+        if inst.snapshot.is_some() && !inst.sunk {
+            exits.push((ValueId(i as u32), plan_once(&mut state, i, inst.snapshot)?));
+        }
+        state.apply(trace, i)?;
+    }
+    let end = trace.insts.len();
+    match trace.end {
+        End::Exit(snapshot) if snapshot.is_some() => {
+            exits.push((ValueId(end as u32), plan_once(&mut state, end, snapshot)?));
+        }
+        End::Exit(_) | End::Link { .. } => {}
+        End::Loop(_) => state.clone().check_back_edge(trace)?,
+    }
+    Ok(Exits { plans: planner.plans, exits, end: state })
+}
+
+/// Plans one exit: the one before instruction `at` (the number of instructions: at the end) at this snapshot. For a
+/// recording that stops, and for a uop that raised while recording.
+pub fn plan_exit_at(trace: &Trace, at: usize, snapshot: SnapshotId) -> Result<Plans<ValueId>, OwnershipError> {
+    let mut state = State::at(trace, at)?;
+    let mut planner = Planner::new(trace);
+    planner.plan(trace, &mut state, at, snapshot)?;
+    Ok(planner.plans)
+}
+
+struct Planner {
+    plans: Plans<ValueId>,
+    /// References that the frames of the snapshot at hand need, by value.
+    needed: Vec<u32>,
+    /// The values with a need, in the order of their first.
+    touched: Vec<ValueId>,
+    /// The numbers of the makes at hand, by order in `touched`.
+    made: Vec<(ValueId, u32)>,
+}
+
+impl Planner {
+    fn new(trace: &Trace) -> Planner {
+        Planner { plans: Plans::default(), needed: vec![0; trace.insts.len()], touched: Vec::new(), made: Vec::new() }
+    }
+
+    /// The source of an object, of which the frames need one more reference.
+    fn need(&mut self, trace: &Trace, at: usize, value: ValueId) -> Result<Source<ValueId>, OwnershipError> {
+        let Some(inst) = trace.insts.get(value.index()) else { return bad(at, format!("{value} does not exist")) };
+        if is_null(inst) {
+            return Ok(Source::Constant(0));
+        }
+        let needed = &mut self.needed[value.index()];
+        *needed += 1;
+        if *needed == 1 {
+            self.touched.push(value);
+        }
+        if !inst.sunk {
+            return Ok(source(trace, value));
+        }
+        if let Some(&(_, number)) = self.made.iter().find(|(made, _)| *made == value) {
+            return Ok(Source::Made(number));
+        }
+        let made = match inst.uop {
+            Uop::BoxInt => BoxKind::Int,
+            Uop::BoxFloat => BoxKind::Float,
+            Uop::BoxBool => BoxKind::Bool(inst.imm),
+            _ => return bad(at, format!("an exit cannot make {value}, a sunk {}", inst.uop.name())),
+        };
+        let from = raw(trace, inst.args[0]);
+        if trace.inst(inst.args[0]).sunk && matches!(from, Raw::Value(_)) {
+            return bad(at, format!("an exit cannot make {value} from {}, which is sunk too", inst.args[0]));
+        }
+        let number = self.made.len() as u32;
+        self.made.push((value, number));
+        self.plans.makes.push(Make { made, from });
+        Ok(Source::Made(number))
+    }
+
+    fn plan(&mut self, trace: &Trace, state: &mut State, at: usize, snapshot: SnapshotId) -> Result<PlanId, OwnershipError> {
+        if snapshot.index() >= trace.snapshots.len() {
+            return bad(at, format!("{snapshot} does not exist"));
+        }
+        let mut ranges = self.plans.begin(snapshot);
+        self.touched.clear();
+        self.made.clear();
+        let frames = trace.frames(snapshot);
+        if frames[0].top < state.stack_held() {
+            return bad(at, format!("{snapshot} has stack top {} but memory holds the stack to {}", frames[0].top, state.stack_held()));
+        }
+        for frame in frames {
+            let first_write = self.plans.writes.len() as u32;
+            let running = frame.frame.0 == 0;
+            for &slot in trace.slots(frame) {
+                let memory = if running { state.slot(slot.slot) } else { SlotMemory::Dead };
+                if memory != SlotMemory::Holds(slot.value) {
+                    let value = self.need(trace, at, slot.value)?;
+                    let release_old = memory != SlotMemory::Dead;
+                    self.plans.writes.push(SlotWrite { slot: slot.slot, value, release_old });
+                }
+            }
+            let write_count = self.plans.writes.len() as u32 - first_write;
+            let (code, return_ip, function) = if running {
+                (0, 0, Source::Constant(0))
+            } else {
+                let inlined = &trace.inlined[frame.frame.index() - 1];
+                (inlined.code, inlined.return_ip, self.need(trace, at, inlined.function)?)
+            };
+            let (frame, ip, top) = (frame.frame, frame.ip, frame.top);
+            self.plans.frames.push(PlanFrame { frame, ip, top, code, return_ip, function, first_write, write_count });
+        }
+        for store in trace.stores(snapshot) {
+            self.plans.stores.push(Store {
+                object: source(trace, store.object),
+                offset: store.offset,
+                value: raw(trace, store.value),
+            });
+        }
+        self.count_increfs(trace, state);
+        ranges.increfs[1] = self.plans.counts.len() as u32;
+        ranges.decrefs[0] = ranges.increfs[1];
+        for (value, owned) in state.all_owned() {
+            if is_null(trace.inst(value)) {
+                continue;
+            }
+            let needed = if trace.inst(value).sunk { 0 } else { self.needed[value.index()] };
+            if owned > needed {
+                self.plans.counts.push(Count { object: source(trace, value), count: owned - needed });
+            }
+            self.plans.owned.push((value, owned));
+        }
+        for value in &self.touched {
+            self.needed[value.index()] = 0;
+        }
+        Ok(self.plans.finish(ranges))
+    }
+
+    /// The references that the frames need beyond those that the trace owns or the makes come with.
+    fn count_increfs(&mut self, trace: &Trace, state: &State) {
+        for &value in &self.touched {
+            let inst = trace.inst(value);
+            let needed = self.needed[value.index()];
+            let (object, have) = if inst.sunk {
+                let number = self.made.iter().find(|(made, _)| *made == value).map_or(0, |m| m.1);
+                (Source::Made(number), u32::from(inst.uop.info().ownership.output_owned))
+            } else {
+                (source(trace, value), state.owned(value).max(0) as u32)
+            };
+            if needed > have {
+                self.plans.counts.push(Count { object, count: needed - have });
+            }
+        }
+    }
+}
+
+#[cold]
+fn bad<T>(at: usize, message: String) -> Result<T, OwnershipError> {
+    Err(OwnershipError { at: ValueId(at as u32), message })
+}
+
+fn source(trace: &Trace, value: ValueId) -> Source<ValueId> {
+    let inst = trace.inst(value);
+    if inst.uop == Uop::ConstObject { Source::Constant(inst.imm) } else { Source::Value(value) }
+}
+
+fn raw(trace: &Trace, value: ValueId) -> Raw<ValueId> {
+    let inst = trace.inst(value);
+    if matches!(inst.uop, Uop::ConstInt | Uop::ConstFloat) { Raw::Constant(inst.imm) } else { Raw::Value(value) }
+}
