@@ -140,6 +140,21 @@ impl FramePtr {
         self.set(layout().frame.instruction, code.unit_address(unit));
     }
 
+    /// Sets the instruction pointer of a frame that [`eval_pushed`] will run: it starts with the instruction at this code unit.
+    ///
+    /// # Safety
+    /// The frame is such a frame, of this code; `unit` is the start of an instruction, and not 3.12's `CALL` after `KW_NAMES`.
+    #[inline]
+    pub unsafe fn set_start(self, code: CodeRef, unit: u32) {
+        let first = code.unit_address(unit);
+        // A frame that eval starts begins after `prev_instr` in 3.12, at `instr_ptr` in 3.13.
+        let instruction = match minor() {
+            Minor::V312 => first.wrapping_sub(1),
+            Minor::V313 => first,
+        };
+        self.set(layout().frame.instruction, instruction);
+    }
+
     /// Slots in use (locals and stack), or -1 while the interpreter keeps the number to itself.
     #[inline]
     pub fn stack_top(self) -> i32 {
@@ -190,18 +205,38 @@ pub enum FrameError {
     Misfit,
 }
 
-/// Builds a frame on the thread's data stack and runs it to its end in the interpreter. The result is a new reference, or null
-/// with an exception set (its traceback has the new frame's entry, not yet the caller's). One Python recursion level is
-/// taken and given back.
+/// Builds a frame on the thread's data stack and runs it to its end in the interpreter: [`push_frame`] and [`eval_pushed`].
 ///
 /// # Safety
-/// The GIL is held by `thread`, which is the running one, and its current frame has its instruction pointer at the calling
-/// instruction. `function` is a Python function whose globals go with `code`; the references in `locals` and `stack` are
-/// the caller's to give, and are what the instruction at `resume_at` expects. No exception is pending.
-pub unsafe fn push_frame_and_eval(
-    thread: Thread,
-    new: &NewFrame<'_>,
-) -> Result<*mut PyObject, FrameError> {
+/// As for these two.
+pub unsafe fn push_frame_and_eval(thread: Thread, new: &NewFrame<'_>) -> Result<*mut PyObject, FrameError> {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let frame = push_frame(thread, new)?;
+        Ok(eval_pushed(thread, frame))
+    }
+}
+
+/// Runs a frame that [`push_frame`] has built to its end in the interpreter, and pops it. The result is a new reference, or
+/// null with an exception set (its traceback has the frame's entry, not yet the caller's). One Python recursion level is taken
+/// and given back.
+///
+/// # Safety
+/// `thread` is the running one and holds the GIL; its current frame is the caller's, with its instruction pointer at the
+/// calling instruction. The frame is the last one on the data stack, its instruction pointer and stack are as
+/// [`FramePtr::set_start`] says. No exception is pending.
+pub unsafe fn eval_pushed(thread: Thread, frame: FramePtr) -> *mut PyObject {
+    // SAFETY: by the caller's promise.
+    unsafe { (api().eval_frame)(thread.as_ptr(), frame.as_ptr(), 0) }
+}
+
+/// Builds a frame on the thread's data stack, to be run by [`eval_pushed`]. Until then it may be made the current frame
+/// ([`Thread::set_current_frame`]) while a frame that it has called runs: its `previous` is the current frame of now.
+///
+/// # Safety
+/// The GIL is held by `thread`, which is the running one. `function` is a Python function whose globals go with `code`; the
+/// references in `locals` and `stack` are the caller's to give, and are what the instruction at `resume_at` expects.
+pub unsafe fn push_frame(thread: Thread, new: &NewFrame<'_>) -> Result<FramePtr, FrameError> {
     let code = new.code;
     let nlocalsplus = code.nlocalsplus() as usize;
     let size = code.frame_size() as usize * 8;
@@ -238,7 +273,7 @@ pub unsafe fn push_frame_and_eval(
         );
         frame.set(fields.locals, ptr::null_mut::<PyObject>());
         frame.set(fields.frame_object, ptr::null_mut::<PyObject>());
-        frame.set(fields.previous, ptr::null_mut::<u8>());
+        frame.set(fields.previous, thread.current_frame().map_or(ptr::null_mut(), FramePtr::as_ptr));
         frame.set(fields.return_offset, 0_u16);
         frame.set(fields.owner, 0_u8);
         let slots = frame.slot(0);
@@ -249,14 +284,8 @@ pub unsafe fn push_frame_and_eval(
             *slots.add(nlocalsplus + n) = *value;
         }
         frame.set(fields.stack_top, (nlocalsplus + new.stack.len()) as c_int);
-        let first = code.unit_address(new.resume_at);
-        // A frame that eval starts begins after `prev_instr` in 3.12, at `instr_ptr` in 3.13.
-        let instruction = match minor() {
-            Minor::V312 => first.wrapping_sub(1),
-            Minor::V313 => first,
-        };
-        frame.set(fields.instruction, instruction);
-        Ok((api().eval_frame)(thread.as_ptr(), top, 0))
+        frame.set_start(code, new.resume_at);
+        Ok(frame)
     }
 }
 

@@ -98,6 +98,20 @@ impl Thread {
         unsafe { FramePtr::from_raw(frame) }
     }
 
+    /// Makes a frame the current one: for a frame built by [`crate::frame::push_frame`] while a frame it has called runs, and to undo that.
+    ///
+    /// # Safety
+    /// The frame is the current one's, or the current one is its; this thread is the running one.
+    #[inline]
+    pub unsafe fn set_current_frame(self, frame: FramePtr) {
+        let offset = layout().thread.frame_holder;
+        match minor() {
+            // SAFETY: as in `current_frame`.
+            Minor::V312 => unsafe { write(self.get::<*mut u8>(offset), 0, frame.as_ptr()) },
+            Minor::V313 => self.set(offset, frame.as_ptr()),
+        }
+    }
+
     /// How many more nested Python calls are allowed.
     #[inline]
     pub fn py_recursion_remaining(self) -> i32 {
