@@ -4,12 +4,15 @@ use serigraph_trace::exit::plan_exits;
 use serigraph_trace::filetest::{Command, run_folder};
 use serigraph_trace::ir::Trace;
 use serigraph_trace::parse::parse;
+use serigraph_trace::regalloc::checker::check;
+use serigraph_trace::regalloc::{Request, Target, allocate, dump};
 use serigraph_trace::verify::verify;
+use serigraph_uops::Uop;
 use std::fmt::Write;
 use std::path::Path;
 
 /// The stages: the name on the `test` line, and what it does with the words after it and the input.
-const COMMANDS: &[(&str, Command)] = &[("print", print), ("verify", verify_only), ("exits", exits)];
+const COMMANDS: &[(&str, Command)] = &[("print", print), ("verify", verify_only), ("exits", exits), ("regalloc", regalloc)];
 
 #[test]
 fn filetests() {
@@ -56,4 +59,34 @@ fn exits(_words: &[&str], input: &str) -> String {
         last = Some(plan);
     }
     text
+}
+
+/// Registers and moves, proved by the checker. Words: `alias` (results may share registers with inputs), `slots N`.
+fn regalloc(words: &[&str], input: &str) -> String {
+    let trace = match read(input) {
+        Ok(trace) => trace,
+        Err(output) => return output,
+    };
+    let slots = words.iter().position(|w| *w == "slots").and_then(|i| words.get(i + 1)?.parse().ok());
+    let target = AliasTarget(words.contains(&"alias"));
+    let request = Request { entry: &[], link: None, max_slots: slots.unwrap_or(16), random_seed: None };
+    match allocate(&trace, &request, &target) {
+        Ok(allocation) => match check(&trace, &allocation, &request, &target) {
+            Ok(()) => dump(&trace, &allocation),
+            Err(fault) => format!("wrong: {fault}\n{}", dump(&trace, &allocation)),
+        },
+        Err(reason) => format!("refused: {}", reason.name()),
+    }
+}
+
+/// A target where results may share registers with inputs, if they are written only when nothing can go wrong any more.
+struct AliasTarget(bool);
+
+impl Target for AliasTarget {
+    fn may_alias(&self, _uop: Uop, _input: usize) -> bool {
+        self.0
+    }
+    fn writes_before_exit(&self, uop: Uop) -> bool {
+        !self.0 || uop.info().calls
+    }
 }

@@ -1,0 +1,285 @@
+//! Uses: one forward pass that tells the allocator where each value was read before, and what each exit needs.
+//!
+//! ```text
+//!   v4: int = phi v2
+//!   v5: object = box_int v4 (sunk)
+//!   v6: int = int_add_imm v4, 1 @s1     # reads v4; its exit needs v4, too
+//! s1: [f0 ip=14 top=3 1=v5]             # v5 is made from v4 at the exit
+//! ```
+//!
+//! The live ranges themselves are not written down: the reverse scan meets each value first at its last use. An exit needs:
+//! the values its snapshot mentions (slots, functions of inlined frames, pending stores), with sunk values replaced by what
+//! they are made of, and without constants; and object values of which the trace owns references there, which the exit has
+//! to give back. Exits in a loop need the loop's invariants too, and exits of a side trace what it inherits, so that
+//! traces that start there can jump into the loop.
+
+use super::Target;
+use crate::ir::{End, Inst, SnapshotId, Trace, ValueId};
+use crate::ownership;
+use serigraph_uops::{Exit, Kind, Reason, Uop};
+
+/// Whether an instruction becomes machine code.
+#[inline]
+pub fn is_emitted(inst: &Inst) -> bool {
+    !inst.sunk && inst.uop.info().has_stencil
+}
+
+/// Whether it is a constant.
+#[inline]
+pub fn is_constant(inst: &Inst) -> bool {
+    matches!(inst.uop, Uop::ConstInt | Uop::ConstFloat | Uop::ConstObject)
+}
+
+/// What the forward pass found. Keeps its buffers.
+#[derive(Default, Debug)]
+pub struct Liveness {
+    /// For each value: 1 + the index of the last instruction that reads it, or 0.
+    pub last_use: Vec<u32>,
+    /// For each input of each instruction: 1 + the index of the instruction before that reads the same value, or 0.
+    pub previous_use: Vec<[u32; 3]>,
+    /// How often instructions in the loop read the value.
+    pub loop_uses: Vec<u16>,
+    /// Whether anything reads the value: an instruction, an exit, the end.
+    pub used: Vec<bool>,
+    /// Number of calls that destroy registers before each instruction (and, last, in the whole trace).
+    pub calls_before: Vec<u32>,
+    /// What exits need besides their snapshots' values: in the loop, or (in a side trace) everywhere.
+    pub always: Vec<ValueId>,
+    /// Whether `always` is for exits in the loop only.
+    pub always_in_loop_only: bool,
+    /// The index of the `loop` instruction, or of the end.
+    pub loop_start: usize,
+    /// The constants, in the order of the trace.
+    pub constants: Vec<(ValueId, Kind, u64)>,
+    snapshot_values: Vec<(u32, u32)>,
+    values: Vec<ValueId>,
+    owned_values: Vec<(u32, u32)>,
+    owned: Vec<ValueId>,
+    marks: Vec<u32>,
+    mark: u32,
+    counts: Vec<i32>,
+    owned_now: Vec<ValueId>,
+    stack: Vec<ValueId>,
+}
+
+const NOT_EXPANDED: u32 = u32::MAX;
+
+impl Liveness {
+    /// Reads the trace. An instruction that reads a value that is never made is an error.
+    pub fn compute<T: Target>(&mut self, trace: &Trace, target: &T) -> Result<(), Reason> {
+        let n = trace.insts.len();
+        reset(&mut self.last_use, n, 0);
+        reset(&mut self.previous_use, n, [0; 3]);
+        reset(&mut self.loop_uses, n, 0);
+        reset(&mut self.used, n, false);
+        reset(&mut self.calls_before, n + 1, 0);
+        reset(&mut self.snapshot_values, trace.snapshots.len(), (NOT_EXPANDED, 0));
+        reset(&mut self.owned_values, n + 1, (0, 0));
+        reset(&mut self.marks, n, 0);
+        reset(&mut self.counts, n, 0);
+        self.mark = 0;
+        self.values.clear();
+        self.owned.clear();
+        self.owned_now.clear();
+        self.always.clear();
+        self.constants.clear();
+        self.loop_start = trace.loop_start.map_or(n, ValueId::index);
+
+        self.collect_always(trace)?;
+        for &(value, count) in &trace.entry_owned {
+            self.own(trace, value, count as i32);
+        }
+        let mut calls = 0;
+        for (i, inst) in trace.insts.iter().enumerate() {
+            self.calls_before[i] = calls;
+            if inst.sunk {
+                continue;
+            }
+            if is_constant(inst) {
+                self.constants.push((ValueId(i as u32), inst.kind, inst.imm));
+            }
+            let info = inst.uop.info();
+            calls += u32::from(info.calls && target.clobbers(inst.uop));
+            for (k, &arg) in inst.inputs().iter().enumerate() {
+                if arg.index() >= i || trace.inst(arg).sunk {
+                    return Err(Reason::VerifierFailed);
+                }
+                self.previous_use[i][k] = self.last_use[arg.index()];
+                self.used[arg.index()] = true;
+                if i > self.loop_start && inst.uop != Uop::Phi {
+                    self.loop_uses[arg.index()] = self.loop_uses[arg.index()].saturating_add(1);
+                }
+            }
+            // After all inputs, so that one read twice by this instruction points further back both times.
+            for &arg in inst.inputs() {
+                self.last_use[arg.index()] = i as u32 + 1;
+            }
+            if info.has_stencil && info.exit != Exit::Never {
+                self.exit_at(trace, i, inst.snapshot)?;
+            }
+            self.account(trace, i, inst);
+            if inst.uop == Uop::LoopStart {
+                self.enter_loop(trace, i)?;
+            }
+        }
+        self.calls_before[n] = calls;
+        match &trace.end {
+            End::Exit(snapshot) => self.exit_at(trace, n, *snapshot)?,
+            End::Loop(args) | End::Link { args, .. } => {
+                for &arg in args {
+                    if arg.index() >= n {
+                        return Err(Reason::VerifierFailed);
+                    }
+                    self.used[arg.index()] = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Kind and bits of a constant.
+    pub fn constant(&self, v: ValueId) -> (Kind, u64) {
+        match self.constants.binary_search_by_key(&v, |c| c.0) {
+            Ok(i) => (self.constants[i].1, self.constants[i].2),
+            Err(_) => (Kind::Int, 0),
+        }
+    }
+
+    /// The values a snapshot needs (it was met by [`Self::compute`]).
+    #[inline]
+    pub fn of_snapshot(&self, snapshot: SnapshotId) -> &[ValueId] {
+        let (first, count) = self.snapshot_values[snapshot.index()];
+        &self.values[first as usize..(first + count) as usize]
+    }
+
+    /// Object values of which the trace owns references at the exit of an instruction.
+    #[inline]
+    pub fn owned_at(&self, inst: usize) -> &[ValueId] {
+        let (first, count) = self.owned_values[inst];
+        &self.owned[first as usize..(first + count) as usize]
+    }
+
+    /// What the exit needs that any exit at that place needs.
+    #[inline]
+    pub fn always_at(&self, inst: usize) -> &[ValueId] {
+        if self.always_in_loop_only && inst <= self.loop_start { &[] } else { &self.always }
+    }
+
+    fn collect_always(&mut self, trace: &Trace) -> Result<(), Reason> {
+        self.always_in_loop_only = trace.loop_start.is_some();
+        self.mark += 1;
+        let mut always = std::mem::take(&mut self.always);
+        for param in &trace.loop_params {
+            if param.value.index() < self.loop_start {
+                self.expand(trace, param.value, &mut always)?;
+            }
+        }
+        for inherited in &trace.inherited {
+            self.expand(trace, inherited.value, &mut always)?;
+            self.always_in_loop_only = false;
+        }
+        self.always = always;
+        Ok(())
+    }
+
+    fn exit_at(&mut self, trace: &Trace, inst: usize, snapshot: SnapshotId) -> Result<(), Reason> {
+        if snapshot.index() >= trace.snapshots.len() {
+            return Err(Reason::VerifierFailed);
+        }
+        if self.snapshot_values[snapshot.index()].0 == NOT_EXPANDED {
+            self.mark += 1;
+            let first = self.values.len() as u32;
+            let mut values = std::mem::take(&mut self.values);
+            for value in trace.snapshot_values(snapshot) {
+                self.expand(trace, value, &mut values)?;
+            }
+            for store in trace.stores(snapshot) {
+                self.expand(trace, store.object, &mut values)?;
+                self.expand(trace, store.value, &mut values)?;
+            }
+            self.snapshot_values[snapshot.index()] = (first, values.len() as u32 - first);
+            self.values = values;
+        }
+        let first = self.owned.len() as u32;
+        let counts = &self.counts;
+        self.owned_now.retain(|v| counts[v.index()] != 0);
+        self.owned.extend_from_slice(&self.owned_now);
+        self.owned_values[inst] = (first, self.owned.len() as u32 - first);
+        Ok(())
+    }
+
+    /// Adds what a value is made of (itself, if it is in a place) to `out`, each once for the current mark.
+    fn expand(&mut self, trace: &Trace, value: ValueId, out: &mut Vec<ValueId>) -> Result<(), Reason> {
+        self.stack.push(value);
+        while let Some(value) = self.stack.pop() {
+            if value.index() >= trace.insts.len() {
+                return Err(Reason::VerifierFailed);
+            }
+            if self.marks[value.index()] == self.mark {
+                continue;
+            }
+            self.marks[value.index()] = self.mark;
+            let inst = trace.inst(value);
+            if is_constant(inst) {
+                continue;
+            }
+            if inst.sunk {
+                if matches!(inst.uop, Uop::Phi | Uop::Param) {
+                    return Err(Reason::VerifierFailed);
+                }
+                self.stack.extend_from_slice(inst.inputs());
+            } else {
+                self.used[value.index()] = true;
+                out.push(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// At the loop's start phis take over references from their initial values.
+    fn enter_loop(&mut self, trace: &Trace, start: usize) -> Result<(), Reason> {
+        if trace.phis().all(|phi| trace.inst(phi).kind != Kind::Object || trace.inst(phi).sunk) {
+            return Ok(());
+        }
+        let state = ownership::State::at(trace, start + 1).map_err(|_| Reason::VerifierFailed)?;
+        for v in std::mem::take(&mut self.owned_now) {
+            self.counts[v.index()] = 0;
+        }
+        for (v, count) in state.loop_owned(trace) {
+            self.own(trace, v, count as i32);
+        }
+        Ok(())
+    }
+
+    fn own(&mut self, trace: &Trace, value: ValueId, change: i32) {
+        let inst = trace.inst(value);
+        if change == 0 || inst.sunk || is_constant(inst) {
+            return;
+        }
+        let count = &mut self.counts[value.index()];
+        if *count == 0 && !self.owned_now.contains(&value) {
+            self.owned_now.push(value);
+        }
+        *count += change;
+    }
+
+    /// References that the trace owns after the instruction.
+    fn account(&mut self, trace: &Trace, i: usize, inst: &Inst) {
+        let ownership = &inst.uop.info().ownership;
+        if ownership.output_owned {
+            self.own(trace, ValueId(i as u32), 1);
+        }
+        if (ownership.consumes | ownership.gains) != 0 {
+            for (k, &arg) in inst.inputs().iter().enumerate() {
+                let gains = i32::from(ownership.gains >> k & 1);
+                let consumes = i32::from(ownership.consumes >> k & 1);
+                self.own(trace, arg, gains - consumes);
+            }
+        }
+    }
+}
+
+fn reset<T: Copy>(vector: &mut Vec<T>, len: usize, value: T) {
+    vector.clear();
+    vector.resize(len, value);
+}
