@@ -16,3 +16,5 @@ pub mod verify;
 pub mod filetest;
 pub mod random;
 pub mod regalloc;
+pub mod testhost;
+pub mod generate;

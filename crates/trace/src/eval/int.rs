@@ -30,18 +30,18 @@ pub fn shr(a: i64, b: i64) -> Option<i64> {
     (b >= 0).then(|| a >> b.min(63))
 }
 
-/// `a / b`, if both are exact as doubles and `b` is not 0.
+/// `a / b`, if both fit 53 bits and `b` is not 0.
 #[inline]
 pub fn true_div(a: i64, b: i64) -> Option<f64> {
     const EXACT: u64 = 1 << 53;
-    (b != 0 && a.unsigned_abs() <= EXACT && b.unsigned_abs() <= EXACT).then(|| a as f64 / b as f64)
+    (b != 0 && a.unsigned_abs() < EXACT && b.unsigned_abs() < EXACT).then(|| a as f64 / b as f64)
 }
 
 /// A double truncated towards zero, if that fits.
 #[inline]
 pub fn from_float(a: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    (a > -LIMIT && a < LIMIT).then_some(a as i64)
+    (-LIMIT..LIMIT).contains(&a).then_some(a as i64)
 }
 
 #[cfg(test)]
@@ -70,6 +70,7 @@ mod tests {
     #[test]
     fn floats_that_fit() {
         assert_eq!(from_float(-1.9), Some(-1));
+        assert_eq!(from_float(i64::MIN as f64), Some(i64::MIN));
         assert_eq!([from_float(f64::NAN), from_float(9.3e18), from_float(f64::NEG_INFINITY)], [None; 3]);
         assert_eq!(true_div(1, 0), None);
         assert_eq!(true_div(1 << 54, 1), None);

@@ -24,7 +24,7 @@ pub trait Host {
     /// The address of the running frame.
     fn frame(&self) -> u64;
     /// Whether the eval breaker word is as expected.
-    fn poll(&self) -> bool;
+    fn poll(&mut self) -> bool;
     /// One more reference to an object (not null).
     fn incref(&mut self, object: u64);
     /// One reference less to an object (not null); frees it with the last. May run a finaliser.
