@@ -328,6 +328,8 @@ pub enum ParamSource {
     SlotInt(u32),
     /// The value of the float in a slot of f0 at the header.
     SlotFloat(u32),
+    /// The truth value (0 or 1) of the bool in a slot of f0 at the header.
+    SlotBool(u32),
     /// A field of the iterator in a slot of f0 at the header; memory may be stale while the loop runs.
     IterField {
         /// The slot of the iterator.

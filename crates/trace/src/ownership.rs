@@ -293,7 +293,10 @@ impl State {
         }
         for param in &trace.loop_params {
             let slot = match param.source {
-                ParamSource::SlotObject { slot, .. } | ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot) => slot,
+                ParamSource::SlotObject { slot, .. }
+                | ParamSource::SlotInt(slot)
+                | ParamSource::SlotFloat(slot)
+                | ParamSource::SlotBool(slot) => slot,
                 ParamSource::IterField { .. } | ParamSource::Invariant => continue,
             };
             let carried = trace.inst(param.value).uop == Uop::Phi;

@@ -278,6 +278,8 @@ impl Parser<'_> {
             ParamSource::SlotInt(line.u32()?)
         } else if line.eat_word("float") {
             ParamSource::SlotFloat(line.u32()?)
+        } else if line.eat_word("bool") {
+            ParamSource::SlotBool(line.u32()?)
         } else if line.eat_word("field") {
             let slot = line.u32()?;
             line.expect('+')?;
@@ -285,7 +287,7 @@ impl Parser<'_> {
         } else if line.eat_word("invariant") {
             ParamSource::Invariant
         } else {
-            return Err(line.error("expected `object`, `int`, `float`, `field` or `invariant`"));
+            return Err(line.error("expected `object`, `int`, `float`, `bool`, `field` or `invariant`"));
         };
         Ok(LoopParam { value, source })
     }

@@ -192,6 +192,7 @@ fn write_end(trace: &Trace, f: &mut Formatter<'_>) -> fmt::Result {
             ParamSource::SlotObject { slot, type_address } => write!(f, "object {slot} type {type_address:#x}"),
             ParamSource::SlotInt(slot) => write!(f, "int {slot}"),
             ParamSource::SlotFloat(slot) => write!(f, "float {slot}"),
+            ParamSource::SlotBool(slot) => write!(f, "bool {slot}"),
             ParamSource::IterField { slot, offset } => write!(f, "field {slot}+{offset}"),
             ParamSource::Invariant => f.write_str("invariant"),
         }
