@@ -164,7 +164,7 @@ uops! {
     UnboxFloat "unbox_float" (o: Object) -> Float {reads: FLOAT_BOX} "The value of an exact float.";
     UnboxBool "unbox_bool" (o: Object) -> Int "1 for True, 0 for False; o is one of them.";
     BoxInt "box_int" (a: Int) -> Object {exit: Error, owned: true, calls: true} "The int object of a value.";
-    BoxFloat "box_float" (a: Float) -> Object {exit: Error, owned: true, calls: true} "A new float object.";
+    BoxFloat "box_float" (a: Float) -> Object {exit: Error, owned: true} "A new float object (from the free list; calls C out of line only).";
     BoxBool "box_bool" (a: Int) -> Object [Pointer] "True or False for 1 or 0, borrowed (immortal); imm is the address of the table {False, True}.";
     SetFloatBox "set_float_box" (o: Object, a: Float) {writes: FLOAT_BOX} "Overwrites the value of a float box that nobody else can see.";
 
