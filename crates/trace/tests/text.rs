@@ -30,7 +30,7 @@ inherited 3=v0
   store_slot v3, v1, 2
   v14: object = vectorcall v3, 2 @s1
 end loop v7, v12
-params v10 float 2, v3 object 1 type 0x1000, v1 object 0, v11 int 1, v8 field 4+16, v0 invariant
+params v10 float 2, v3 object 1 type 0x1000, v1 object 0, v11 int 1, v11 bool 2, v8 field 4+16, v0 invariant
 slice v3, v4
 synced 1, 2
 f1: caller f0 function v3 code 0x2000 return 12
