@@ -157,6 +157,8 @@ api! {
         code_set_extra = "PyUnstable_Code_SetExtra": fn(*mut PyObject, isize, *mut c_void) -> c_int;
         /// The vectorcall entry of an object, or null (`Include/cpython/abstract.h`).
         vectorcall_of = "PyVectorcall_Function": fn(*mut PyObject) -> *mut c_void;
+        /// `tp_call` of types with vectorcall (`Include/cpython/abstract.h`; stable ABI since 3.12).
+        vectorcall_call = "PyVectorcall_Call": fn(*mut PyObject, *mut PyObject, *mut PyObject) -> *mut PyObject;
         /// The main interpreter (`Include/cpython/pystate.h`).
         main_interpreter = "PyInterpreterState_Main": fn() -> *mut u8;
         /// 1 if the running thread holds the GIL (`Include/cpython/pystate.h`).

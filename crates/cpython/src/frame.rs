@@ -119,7 +119,7 @@ impl FramePtr {
     }
 
     /// The code unit the instruction pointer is at: the instruction that is executing, or that a callback has moved to. -1 in
-    /// a 3.12 frame that has not begun. Meaningless (`None`) in entry frames.
+    /// a 3.12 frame that has not begun. A 3.12 frame whose callee runs in the same eval loop is at the last cache of its call. Meaningless (`None`) in entry frames.
     #[inline]
     pub fn ip(self) -> Option<i32> {
         let code = self.code()?;
@@ -209,7 +209,10 @@ pub enum FrameError {
 ///
 /// # Safety
 /// As for these two.
-pub unsafe fn push_frame_and_eval(thread: Thread, new: &NewFrame<'_>) -> Result<*mut PyObject, FrameError> {
+pub unsafe fn push_frame_and_eval(
+    thread: Thread,
+    new: &NewFrame<'_>,
+) -> Result<*mut PyObject, FrameError> {
     // SAFETY: by the caller's promise.
     unsafe {
         let frame = push_frame(thread, new)?;
@@ -228,6 +231,16 @@ pub unsafe fn push_frame_and_eval(thread: Thread, new: &NewFrame<'_>) -> Result<
 pub unsafe fn eval_pushed(thread: Thread, frame: FramePtr) -> *mut PyObject {
     // SAFETY: by the caller's promise.
     unsafe { (api().eval_frame)(thread.as_ptr(), frame.as_ptr(), 0) }
+}
+
+/// As [`eval_pushed`], but the pending exception is raised in the frame at the instruction before its instruction pointer.
+///
+/// # Safety
+/// As [`eval_pushed`], but an exception is pending, and the instruction pointer is one code unit past the start of the
+/// instruction that is to raise (3.12: at its start), which has caches.
+pub unsafe fn throw_pushed(thread: Thread, frame: FramePtr) -> *mut PyObject {
+    // SAFETY: by the caller's promise.
+    unsafe { (api().eval_frame)(thread.as_ptr(), frame.as_ptr(), 1) }
 }
 
 /// Builds a frame on the thread's data stack, to be run by [`eval_pushed`]. Until then it may be made the current frame
@@ -273,7 +286,12 @@ pub unsafe fn push_frame(thread: Thread, new: &NewFrame<'_>) -> Result<FramePtr,
         );
         frame.set(fields.locals, ptr::null_mut::<PyObject>());
         frame.set(fields.frame_object, ptr::null_mut::<PyObject>());
-        frame.set(fields.previous, thread.current_frame().map_or(ptr::null_mut(), FramePtr::as_ptr));
+        frame.set(
+            fields.previous,
+            thread
+                .current_frame()
+                .map_or(ptr::null_mut(), FramePtr::as_ptr),
+        );
         frame.set(fields.return_offset, 0_u16);
         frame.set(fields.owner, 0_u8);
         let slots = frame.slot(0);

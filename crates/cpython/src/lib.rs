@@ -8,17 +8,22 @@
 //! [`start`] comes first; everything that reads the interpreter's memory needs it, and the GIL.
 
 pub mod bytecode;
+pub mod callable;
 pub mod code;
 pub mod dynamic;
 pub mod exception_table;
 pub mod frame;
 pub mod layout;
 mod memory;
+pub mod monitoring;
 pub mod poll;
+pub mod raiser;
 pub mod refs;
 mod runtime;
+mod superinstructions;
 pub mod threads;
 pub mod version;
+pub mod watch;
 
 pub use pyo3_ffi as ffi;
 pub use refs::{Borrowed, Owned};

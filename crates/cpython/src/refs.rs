@@ -109,6 +109,12 @@ pub unsafe fn type_of(object: *mut PyObject) -> *mut PyObject {
 #[repr(transparent)]
 pub struct Owned(NonNull<PyObject>);
 
+// SAFETY: a reference belongs to the process, not to a thread; whoever uses or drops it holds the GIL, which the type's
+// contract demands on every thread alike.
+unsafe impl Send for Owned {}
+// SAFETY: as above.
+unsafe impl Sync for Owned {}
+
 impl Owned {
     /// Takes over a new reference; null is `None` (with an exception set, if it came from a call).
     ///
