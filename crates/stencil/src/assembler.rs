@@ -171,7 +171,8 @@ impl Assembler {
             return self.fail(CodeError::NoExit(uop));
         }
         let value = match uop.info().immediate {
-            Immediate::Slot => (layout::FRAME_LOCALS as u64).wrapping_add(immediate.wrapping_mul(layout::SLOT_SIZE as u64)),
+            Immediate::Slot => indexed(layout::FRAME_LOCALS, immediate),
+            Immediate::Int32 if uop == Uop::TupleItemImm => indexed(layout::TUPLE_ITEMS, immediate),
             Immediate::ArgIndex if immediate < layout::ARGS as u64 => layout::ACTIVATION_ARGS as u64 + immediate * 8,
             Immediate::ArgCount if immediate < layout::ARGS as u64 => immediate | layout::VECTORCALL_ARGUMENTS_OFFSET,
             Immediate::ArgIndex | Immediate::ArgCount => return self.fail(CodeError::Immediate(uop, immediate)),
@@ -487,6 +488,11 @@ impl Assembler {
         }
         Ok(())
     }
+}
+
+/// The offset of an element of a table of words.
+fn indexed(first: usize, index: u64) -> u64 {
+    (first as u64).wrapping_add(index.wrapping_mul(8))
 }
 
 fn number(register: impl Into<Register>) -> u8 {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, Instruction, IntelFormatter};
 
 use crate::assembler::TraceCode;
 use crate::memory::CodeMemory;
@@ -28,7 +28,8 @@ pub fn disassemble(memory: &CodeMemory, code: &TraceCode) -> String {
             continue;
         }
         line.clear();
-        if instruction.is_jcc_short_or_near() || instruction.is_jmp_short_or_near() {
+        let flow = instruction.flow_control();
+        if matches!(flow, FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch) {
             let target = instruction.near_branch_target();
             let mnemonic = format!("{:?}", instruction.mnemonic()).to_lowercase();
             let within = target.checked_sub(base).filter(|&o| (o as usize) < bytes.len());

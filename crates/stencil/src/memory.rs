@@ -131,8 +131,9 @@ impl CodeMemory {
             (CallTarget::UnboxBigIntThunk, runtime.unbox_big_int),
             (CallTarget::DeallocThunk, runtime.dealloc),
         ] {
-            calls[target as usize] = self.address(code.len());
-            thunk(&mut code, function, save_all, self.address(code.len()))?;
+            let address = self.address(code.len());
+            calls[target as usize] = address;
+            thunk(&mut code, function, save_all, address)?;
         }
         self.calls = calls;
         for &helper in helpers {

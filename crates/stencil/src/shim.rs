@@ -58,6 +58,7 @@ unsafe extern "C" fn enter_trace(
     handler: usize,
 ) {
     naked_asm!(
+        ".cfi_startproc",
         "push rbp",
         ".cfi_def_cfa_offset 16",
         ".cfi_offset rbp, -16",
@@ -84,6 +85,7 @@ unsafe extern "C" fn enter_trace(
         "movups xmm0, [rdx + 16]",
         "movups [rsp + {poll64}], xmm0",
         "jmp rdi",
+        ".cfi_endproc",
         size = const layout::ACTIVATION_SIZE,
         frame = const layout::ACTIVATION_FRAME,
         user = const layout::ACTIVATION_USER,
@@ -97,6 +99,7 @@ unsafe extern "C" fn enter_trace(
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn leave_trace() {
     naked_asm!(
+        ".cfi_startproc",
         ".cfi_def_cfa rbp, 16",
         ".cfi_offset rbp, -16",
         ".cfi_offset rbx, -24",
@@ -131,6 +134,7 @@ pub(crate) unsafe extern "C" fn leave_trace() {
         "pop rbp",
         ".cfi_def_cfa rsp, 8",
         "ret",
+        ".cfi_endproc",
         gp = const layout::ACTIVATION_GP,
         fp = const layout::ACTIVATION_FP,
         exit = const layout::ACTIVATION_EXIT,
@@ -143,6 +147,7 @@ pub(crate) unsafe extern "C" fn leave_trace() {
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn save_all_call() {
     naked_asm!(
+        ".cfi_startproc",
         // The return address is between rsp and the activation.
         "mov [rsp + 8 + {gp} + 32], r8",
         "mov [rsp + 8 + {gp} + 40], r9",
@@ -175,6 +180,7 @@ pub(crate) unsafe extern "C" fn save_all_call() {
         "mov r9, [rsp + 8 + {gp} + 40]",
         "mov r11, [rsp + 8 + {gp} + 48]",
         "ret",
+        ".cfi_endproc",
         gp = const layout::ACTIVATION_GP,
         fp = const layout::ACTIVATION_FP,
     )

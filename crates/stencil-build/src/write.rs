@@ -1,0 +1,130 @@
+//! Writes the generated Rust file: the stencils as static data.
+
+use std::fmt::Write as _;
+
+use serigraph_uops::Uop;
+
+use crate::Finished;
+use crate::compile::Table;
+use crate::error::BuildError;
+use crate::holes::Value;
+use crate::place::Section;
+use crate::registers;
+use crate::signature::{Class, OUTPUT, class};
+
+/// The text of `stencils.rs`, but for its first line.
+pub fn tables(tables: &[(&&Table, Vec<Finished>)]) -> Result<String, BuildError> {
+    let mut constants: Vec<[u8; 16]> = Vec::new();
+    let mut text = String::new();
+    for (table, stencils) in tables {
+        let _ = writeln!(
+            text,
+            "pub(crate) static {}: StencilTable = StencilTable {{ features: {:?}, stencils: &[",
+            table.name, table.title
+        );
+        for uop in Uop::ALL {
+            match stencils.iter().find(|s| s.signature.uop == Some(*uop) && !s.signature.small) {
+                Some(stencil) => {
+                    let small = stencils
+                        .iter()
+                        .filter(|s| s.signature.uop.is_none() || s.signature.small)
+                        .position(|s| s.signature.small && s.signature.uop == Some(*uop))
+                        .map(|position| position + Uop::ALL.len());
+                    write_stencil(&mut text, stencil, small, &mut constants);
+                }
+                None => {
+                    let _ = writeln!(
+                        text,
+                        "Stencil {{ name: {:?}, hot: &[], cold: &[], registers: &[], cold_registers: &[], holes: &[], small: u16::MAX, \
+                         constraints: Constraints {{ inputs: [None; 3], output: None, output_may_alias: 0, \
+                         output_before_exit: false, clobbers_caller_saved: false, has_exit: false, hot_size: 0 }} }},",
+                        uop.name()
+                    );
+                }
+            }
+        }
+        for stencil in stencils.iter().filter(|s| s.signature.uop.is_none() || s.signature.small) {
+            write_stencil(&mut text, stencil, None, &mut constants);
+        }
+        text.push_str("] };\n");
+    }
+    if constants.len() > u8::MAX as usize {
+        return Err(BuildError::new("there are more constants than a hole can number"));
+    }
+    let _ = writeln!(text, "pub(crate) static CONSTANTS: &[[u8; 16]] = &{constants:?};");
+    text.push_str("/// The indices of the machine stencils.\npub(crate) mod machine {\n");
+    let machine = tables[0].1.iter().filter(|s| s.signature.uop.is_none());
+    for (position, stencil) in machine.enumerate() {
+        let name = stencil.signature.name.to_uppercase();
+        let _ = writeln!(text, "pub const {name}: usize = {};", Uop::ALL.len() + position);
+    }
+    text.push_str("}\n");
+    Ok(text)
+}
+
+fn write_stencil(text: &mut String, stencil: &Finished, small: Option<usize>, constants: &mut Vec<[u8; 16]>) {
+    let Finished { signature, placed, facts } = stencil;
+    let canonical = registers::numbers(&signature.canonical());
+    // The code is kept with register 0 in all fields.
+    let bytes = |section: &Section| {
+        let mut bytes = section.bytes.clone();
+        registers::patch(&mut bytes, &section.registers, &canonical, &[0; 4]);
+        format!("{bytes:?}")
+    };
+    let fields = |section: &Section| -> String {
+        section
+            .registers
+            .iter()
+            .map(|h| format!("r({},{},{},{},{}),", h.offset, h.operand, h.from, h.mask, h.shift))
+            .collect()
+    };
+    let mut holes = String::new();
+    for (cold, section) in [(false, &placed.hot), (true, &placed.cold)] {
+        for hole in &section.holes {
+            let value = match &hole.value {
+                Value::Immediate => "V::Immediate".to_string(),
+                Value::Exit => "V::Exit".to_string(),
+                Value::Hot(offset) => format!("V::Hot({offset})"),
+                Value::Cold(offset) => format!("V::Cold({offset})"),
+                Value::Helper => "V::Helper".to_string(),
+                Value::Call(target) => format!("V::Call(C::{target})"),
+                Value::Data(symbol) => format!("V::Data(D::{symbol})"),
+                Value::Pool => "V::Pool".to_string(),
+                Value::Constant(constant) => {
+                    let index = constants.iter().position(|c| c == constant).unwrap_or_else(|| {
+                        constants.push(*constant);
+                        constants.len() - 1
+                    });
+                    format!("V::Constant({index})")
+                }
+            };
+            let _ = write!(holes, "h({cold},{},W::{:?},{value},{}),", hole.offset, hole.width, hole.addend);
+        }
+    }
+    let class_name = |class: Class| format!("Some({class:?})");
+    let mut operands = signature.canonical().map(|_| "None".to_string());
+    for (operand, &kind) in operands.iter_mut().zip(&signature.inputs) {
+        *operand = class_name(class(kind));
+    }
+    if let Some(kind) = signature.output {
+        operands[OUTPUT] = class_name(class(kind));
+    }
+    let [a, b, c, output] = operands;
+    let _ = writeln!(
+        text,
+        "Stencil {{ name: {:?}, hot: &{}, cold: &{}, registers: &[{}], cold_registers: &[{}], holes: &[{holes}], small: {}, \
+         constraints: Constraints {{ inputs: [{a}, {b}, {c}], output: {output}, output_may_alias: {}, \
+         output_before_exit: {}, clobbers_caller_saved: {}, has_exit: {}, hot_size: {} }} }},",
+        signature.name,
+        bytes(&placed.hot),
+        bytes(&placed.cold),
+        fields(&placed.hot),
+        fields(&placed.cold),
+        small.map_or("u16::MAX".to_string(), |index| index.to_string()),
+        facts.output_may_alias,
+        facts.output_before_exit,
+        signature.calls,
+        signature.has_exit,
+        placed.hot.bytes.len(),
+    );
+}
