@@ -18,3 +18,4 @@ pub mod random;
 pub mod regalloc;
 pub mod testhost;
 pub mod generate;
+pub mod opt;

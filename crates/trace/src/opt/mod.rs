@@ -1,0 +1,225 @@
+//! The optimiser: makes of a naive recording a trace in which only the work is left.
+//!
+//! ```text
+//! refcount   pairs of incref and decref that nothing can see
+//! forward    types, ranges, constants, common subexpressions, loads, unboxing: one pass ([`forward`], [`fold`])
+//! peel       the same pass twice: a preamble and a loop
+//! sink       boxes, slot stores and iterator stores that only exits need, are left to the exits
+//! lower      immediate forms
+//! dead       what is not used; numbering
+//! ```
+//!
+//! Passes ask the uop table for effects and ownership, never a list of their own. [`Passes`] switches each of them; a
+//! callback sees the trace and the time after each.
+
+mod cse;
+mod dead;
+mod facts;
+mod fold;
+mod forward;
+mod inherit;
+mod lower;
+mod memory;
+mod params;
+mod peel;
+mod rebuild;
+mod refcount;
+mod sink;
+mod survey;
+mod types;
+
+pub use types::HostTypes;
+
+use crate::ir::{End, Trace};
+use forward::Forward;
+use serigraph_uops::Reason;
+use std::time::{Duration, Instant};
+use survey::Survey;
+
+macro_rules! passes {
+    ($( $variant:ident $name:literal $doc:literal; )*) => {
+        /// A pass or a part of one, as a switch.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        pub enum Pass { $( #[doc = $doc] $variant ),* }
+
+        impl Pass {
+            /// Every pass.
+            pub const ALL: &'static [Pass] = &[ $( Pass::$variant ),* ];
+            /// The name used in `SERIGRAPH_OPT`.
+            pub const fn name(self) -> &'static str {
+                match self { $( Pass::$variant => $name ),* }
+            }
+        }
+    };
+}
+
+passes! {
+    Refcount "refcount" "Pairs of incref and decref that nothing can see.";
+    Guards "guards" "Guards that are known to hold.";
+    Fold "fold" "Constants and algebra.";
+    Unbox "unbox" "The raw value of a box is what was boxed.";
+    Cse "cse" "Common subexpressions.";
+    Memory "memory" "Loads from fields, items and iterators that are known.";
+    Peel "peel" "What the loop does not change is done before it.";
+    Sink "sink" "Boxes and stores that only exits need.";
+    Lower "lower" "Immediate forms.";
+    Dead "dead" "What is not used.";
+}
+
+/// Which passes run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Passes(u16);
+
+impl Passes {
+    /// All of them.
+    pub const ALL: Passes = Passes((1 << Pass::ALL.len()) - 1);
+
+    /// Whether a pass runs.
+    #[inline]
+    pub const fn has(self, pass: Pass) -> bool {
+        self.0 & 1 << pass as u8 != 0
+    }
+
+    /// All but one.
+    pub const fn without(self, pass: Pass) -> Passes {
+        Passes(self.0 & !(1 << pass as u8))
+    }
+
+    /// Reads a list like `-cse,-peel`. `none` switches off everything, `+name` switches on. The error is for people.
+    pub fn parse(text: &str) -> Result<Passes, String> {
+        let mut passes = Passes::ALL;
+        for word in text.split(',').map(str::trim).filter(|w| !w.is_empty()) {
+            let find = |name: &str| {
+                Pass::ALL.iter().find(|p| p.name() == name).ok_or_else(|| {
+                    let names: Vec<&str> = Pass::ALL.iter().map(|p| p.name()).collect();
+                    format!("there is no pass `{name}`; there are {}", names.join(", "))
+                })
+            };
+            if let Some(name) = word.strip_prefix('-') {
+                passes.0 &= !(1 << *find(name)? as u8);
+            } else if let Some(name) = word.strip_prefix('+') {
+                passes.0 |= 1 << *find(name)? as u8;
+            } else if word == "none" {
+                passes.0 = 0;
+            } else if word != "all" {
+                return Err(format!("`{word}` should be `-pass`, `+pass`, `all` or `none`"));
+            }
+        }
+        Ok(passes)
+    }
+}
+
+/// What is shown to whoever watches the passes: the name, the trace after it, and how long it took.
+pub type Report<'a> = &'a dyn Fn(&'static str, &Trace, Duration);
+
+/// How to optimise.
+#[derive(Clone, Copy)]
+pub struct OptOptions<'a> {
+    /// Which passes run.
+    pub passes: Passes,
+    /// Sees every pass.
+    pub report: Option<Report<'a>>,
+}
+
+impl Default for OptOptions<'_> {
+    fn default() -> Self {
+        OptOptions { passes: Passes::ALL, report: None }
+    }
+}
+
+/// A trace with what later passes need to know about its values.
+pub(crate) struct Work {
+    trace: Trace,
+    /// What each phi carries, in order.
+    carried: Vec<peel::Carried>,
+    facts: Vec<facts::Fact>,
+    /// For each value before the loop: the loop does not change it. Empty without a loop.
+    invariant: Vec<bool>,
+}
+
+/// Runs one pass: timed, shown, and verified in debug builds.
+fn run_pass(name: &'static str, options: &OptOptions<'_>, work: &mut Work, pass: impl FnOnce(&mut Work)) -> Result<(), Reason> {
+    let start = options.report.map(|_| Instant::now());
+    pass(work);
+    show(name, options, &work.trace, start)
+}
+
+fn show(name: &'static str, options: &OptOptions<'_>, trace: &Trace, start: Option<Instant>) -> Result<(), Reason> {
+    if let (Some(report), Some(start)) = (options.report, start) {
+        report(name, trace, start.elapsed());
+    }
+    if cfg!(debug_assertions)
+        && let Err(error) = crate::verify::verify(trace)
+    {
+        debug_assert!(false, "after {name}: {error}\n{trace}");
+        return Err(Reason::VerifierFailed);
+    }
+    Ok(())
+}
+
+/// Makes a loop of the recording of one iteration, from a loop header to the same header, whose state at the end is the
+/// snapshot of its [`End::Exit`].
+pub fn optimise_loop(mut trace: Trace, types: &HostTypes, options: &OptOptions<'_>) -> Result<Trace, Reason> {
+    let End::Exit(header) = trace.end else { return Err(Reason::NotLooping) };
+    if header.is_none() {
+        return Err(Reason::NotLooping);
+    }
+    let start = options.report.map(|_| Instant::now());
+    if options.passes.has(Pass::Refcount) {
+        refcount::run(&mut trace);
+        show("refcount", options, &trace, start)?;
+    }
+    let start = options.report.map(|_| Instant::now());
+    let survey = Survey::new(&trace, header, types);
+    let forward = Forward::new(&trace, types, options.passes, Some(&survey));
+    let mut work = peel::run(&trace, &survey, forward)?;
+    show("peel", options, &work.trace, start)?;
+    finish(&mut work, types, options, None)?;
+    Ok(work.trace)
+}
+
+/// Optimises a trace without a loop: a side trace, or one that links to another loop. `tree` is the trace whose loop the
+/// inherited values belong to, `target` the one that its end links to.
+pub fn optimise_linear(
+    mut trace: Trace,
+    tree: Option<&Trace>,
+    target: Option<&Trace>,
+    types: &HostTypes,
+    options: &OptOptions<'_>,
+) -> Result<Trace, Reason> {
+    if trace.loop_start.is_some() {
+        return Err(Reason::NotLooping);
+    }
+    let start = options.report.map(|_| Instant::now());
+    if options.passes.has(Pass::Refcount) {
+        refcount::run(&mut trace);
+        show("refcount", options, &trace, start)?;
+    }
+    let start = options.report.map(|_| Instant::now());
+    let mut forward = Forward::new(&trace, types, options.passes, None);
+    if let Some(tree) = tree {
+        forward.inherit(tree);
+    }
+    let mut work = forward.linear().map_err(|_| Reason::TypesUnstable)?;
+    show("forward", options, &work.trace, start)?;
+    finish(&mut work, types, options, target)?;
+    Ok(work.trace)
+}
+
+/// The passes that follow the forward pass.
+fn finish(work: &mut Work, types: &HostTypes, options: &OptOptions<'_>, target: Option<&Trace>) -> Result<(), Reason> {
+    let passes = options.passes;
+    run_pass("sink", options, work, |work| sink::run(work, types, target, passes.has(Pass::Sink)))?;
+    if passes.has(Pass::Refcount) {
+        run_pass("refcount", options, work, |work| refcount::run(&mut work.trace))?;
+    }
+    if passes.has(Pass::Lower) {
+        run_pass("lower", options, work, |work| lower::run(&mut work.trace))?;
+    }
+    run_pass("dead", options, work, |work| dead::run(work, passes.has(Pass::Dead)))?;
+    if work.trace.loop_start.is_some() && !params::run(work) {
+        return Err(Reason::NotLooping);
+    }
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! Carries out what [`super::sink`] decided: writes the trace anew, with exits that know what is in memory and what is not.
+//!
+//! Snapshots leave out what the slots of f0 hold anyway, and list the iterator stores that are still to be done. At a link
+//! the trace must own nothing: what is left over is released there.
+
+use super::Work;
+use super::facts::Fact;
+use super::peel::Carried;
+use super::sink::{Plan, boxed};
+use super::types::HostTypes;
+use crate::ir::{
+    End, EntrySlot, FrameState, Inherited, InlinedFrame, Inst, PendingStore, SlotValue, Snapshot, SnapshotId, Trace, ValueId,
+};
+use serigraph_uops::{Kind, Uop};
+
+/// What a slot of f0 holds in memory, in old numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// What it held when the trace began, whatever that is.
+    Entry,
+    Value(ValueId),
+    Stale,
+}
+
+struct Rebuild<'a> {
+    old: &'a Trace,
+    facts: &'a [Fact],
+    invariant: &'a [bool],
+    types: &'a HostTypes,
+    plan: &'a Plan,
+    new: Trace,
+    new_facts: Vec<Fact>,
+    new_invariant: Vec<bool>,
+    values: Vec<ValueId>,
+    snapshots: Vec<SnapshotId>,
+    slots: Vec<Content>,
+    /// Iterator stores not done: object, offset, value, in old numbers.
+    pending: Vec<(ValueId, u64, ValueId)>,
+    /// References the new trace owns, by new number.
+    owned: Vec<i32>,
+}
+
+/// Writes the trace anew.
+pub(super) fn rebuild(work: &mut Work, types: &HostTypes, plan: &Plan) {
+    let old = &work.trace;
+    let count = old.insts.len();
+    let mut rebuild = Rebuild {
+        old,
+        facts: &work.facts,
+        invariant: &work.invariant,
+        types,
+        plan,
+        new: Trace::new(old.locals, old.entry_top),
+        new_facts: Vec::with_capacity(count + 8),
+        new_invariant: Vec::with_capacity(count + 8),
+        values: vec![ValueId::NONE; count],
+        snapshots: vec![SnapshotId::NONE; old.snapshots.len()],
+        slots: vec![Content::Entry; old.locals.max(old.entry_top) as usize],
+        pending: Vec::new(),
+        owned: Vec::with_capacity(count + 8),
+    };
+    rebuild.new.inlined.clone_from(&old.inlined);
+    rebuild.new.insts.reserve(count + 8);
+    for entry in &old.entry_slots {
+        rebuild.set(entry.slot.into(), if entry.synced { Content::Value(entry.value) } else { Content::Stale });
+    }
+    for at in 0..count {
+        if at == plan.first_escape {
+            rebuild.write_stale_slots();
+        }
+        rebuild.inst(at, &work.carried);
+    }
+    rebuild.end(&work.carried);
+    let Rebuild { new, new_facts, new_invariant, values, .. } = rebuild;
+    let phis: Vec<ValueId> = old.phis().collect();
+    let mut carried: Vec<Carried> =
+        work.carried.iter().enumerate().filter(|(i, _)| !plan.sunk[phis[*i].index()]).map(|(_, c)| *c).collect();
+    carried.iter_mut().for_each(|c| c.rename(&values));
+    work.trace = new;
+    work.facts = new_facts;
+    if !work.invariant.is_empty() {
+        work.invariant = new_invariant;
+    }
+    work.carried = carried;
+}
+
+impl Rebuild<'_> {
+    fn set(&mut self, slot: u64, content: Content) {
+        let slot = slot as usize;
+        if self.slots.len() <= slot {
+            self.slots.resize(slot + 1, Content::Entry);
+        }
+        self.slots[slot] = content;
+    }
+
+    fn name(&self, value: ValueId) -> ValueId {
+        if value.is_some() { self.values[value.index()] } else { value }
+    }
+
+    fn push(&mut self, inst: Inst, fact: Fact, invariant: bool) -> ValueId {
+        let info = inst.uop.info();
+        self.owned.push((info.ownership.output_owned && !inst.sunk).into());
+        for (i, arg) in inst.inputs().iter().enumerate() {
+            let change = i32::from(info.ownership.gains >> i & 1) - i32::from(info.ownership.consumes >> i & 1);
+            self.owned[arg.index()] += change;
+        }
+        self.new_facts.push(fact);
+        self.new_invariant.push(invariant);
+        self.new.push(inst)
+    }
+
+    /// Puts an instruction of the old trace into the new one.
+    fn copy(&mut self, at: usize, inst: Inst) {
+        let snapshot = self.snapshot(inst.snapshot);
+        let args = inst.args.map(|a| self.name(a));
+        let invariant = self.invariant.get(at) == Some(&true);
+        self.values[at] = self.push(Inst { args, snapshot, ..inst }, self.facts[at], invariant);
+    }
+
+    fn inst(&mut self, at: usize, carried: &[Carried]) {
+        let inst = self.old.insts[at];
+        if self.plan.sunk[at] && inst.uop == Uop::Phi {
+            return;
+        }
+        if self.plan.removed[at] {
+            return self.removed(&inst);
+        }
+        match inst.uop {
+            Uop::Nop => return,
+            Uop::LoopStart => return self.enter_loop(at, &inst, carried),
+            Uop::Phi => return,
+            Uop::SyncSlot if self.slots.get(inst.imm as usize) == Some(&Content::Value(inst.args[0])) => return,
+            Uop::StoreSlot if self.slots.get(inst.imm as usize) == Some(&Content::Stale) => {
+                let sync = Inst::new(Uop::SyncSlot, &inst.args[..1], inst.imm, SnapshotId::NONE);
+                self.copy(at, sync);
+            }
+            _ if self.plan.sunk[at] => self.copy(at, Inst { sunk: true, snapshot: SnapshotId::NONE, ..inst }),
+            _ => self.copy(at, inst),
+        }
+        match inst.uop {
+            Uop::LoadSlot => self.set(inst.imm, Content::Value(ValueId(at as u32))),
+            Uop::TakeSlot => self.set(inst.imm, Content::Entry),
+            Uop::StoreSlot | Uop::SyncSlot => self.set(inst.imm, Content::Value(inst.args[0])),
+            _ => {}
+        }
+    }
+
+    /// Past an instruction that goes.
+    fn removed(&mut self, inst: &Inst) {
+        match inst.uop {
+            Uop::StoreSlot => {
+                self.set(inst.imm, Content::Stale);
+                // The slot would have taken over the reference to the constant.
+                let new = self.old.inst(inst.args[0]);
+                if new.uop == Uop::ConstObject && new.imm != 0 && self.owned[self.name(inst.args[0]).index()] > 0 {
+                    let release = Inst::new(Uop::DecRefPlain, &[self.name(inst.args[0])], 0, SnapshotId::NONE);
+                    self.push(release, Fact::ANYTHING, false);
+                }
+            }
+            Uop::IterStore => {
+                let [object, value, _] = inst.args;
+                self.pending.retain(|p| (p.0, p.1) != (object, inst.imm));
+                self.pending.push((object, inst.imm, value));
+            }
+            _ => {}
+        }
+    }
+
+    fn enter_loop(&mut self, at: usize, inst: &Inst, carried: &[Carried]) {
+        self.copy(at, *inst);
+        self.new.loop_start = Some(self.values[at]);
+        let old = self.old;
+        for (phi, carried) in old.phis().zip(carried) {
+            match *carried {
+                Carried::Object { slot, .. } => {
+                    let lazy = self.plan.lazy.contains(&slot);
+                    self.set(slot.into(), if lazy { Content::Stale } else { Content::Value(phi) });
+                    if !lazy {
+                        self.new.loop_synced.push(slot);
+                    }
+                }
+                Carried::Raw { .. } => {}
+                Carried::Field { object, offset, .. } => {
+                    self.pending.retain(|p| (p.0, p.1) != (object, offset.into()));
+                    self.pending.push((object, offset.into(), phi));
+                }
+            }
+            if !self.plan.sunk[phi.index()] {
+                self.copy(phi.index(), *old.inst(phi));
+            }
+        }
+        let phis: Vec<ValueId> = old.phis().collect();
+        for (i, pair) in carried.windows(2).enumerate() {
+            if let [Carried::Object { .. }, Carried::Raw { raw, .. }] = *pair
+                && self.plan.sunk[phis[i].index()]
+            {
+                let sunk = Inst { sunk: true, ..boxed(raw, self.name(phis[i + 1]), self.types) };
+                self.values[phis[i].index()] = self.push(sunk, self.facts[phis[i].index()], false);
+            }
+        }
+    }
+
+    /// Before code that may look at the frame: what a side trace found stale is written.
+    fn write_stale_slots(&mut self) {
+        for entry in &self.old.entry_slots {
+            if entry.synced || entry.slot >= self.old.locals || self.slots[entry.slot as usize] != Content::Stale {
+                continue;
+            }
+            let value = self.name(entry.value);
+            if self.owned[value.index()] < 1 {
+                self.push(Inst::new(Uop::IncRef, &[value], 0, SnapshotId::NONE), Fact::ANYTHING, false);
+            }
+            let sync = Inst::new(Uop::SyncSlot, &[value], entry.slot.into(), SnapshotId::NONE);
+            self.push(sync, Fact::ANYTHING, false);
+            self.set(entry.slot.into(), Content::Value(entry.value));
+        }
+    }
+
+    fn snapshot(&mut self, id: SnapshotId) -> SnapshotId {
+        if id.is_none() || self.snapshots[id.index()].is_some() {
+            return if id.is_none() { id } else { self.snapshots[id.index()] };
+        }
+        let old = self.old;
+        let first = self.new.frame_states.len() as u32;
+        for frame in old.frames(id) {
+            let start = self.new.slot_values.len() as u32;
+            for slot in old.slots(frame) {
+                let in_memory = frame.frame.0 == 0
+                    && self.slots.get(slot.slot as usize) == Some(&Content::Value(slot.value));
+                if !in_memory {
+                    let value = self.name(slot.value);
+                    self.new.slot_values.push(SlotValue { value, ..*slot });
+                }
+            }
+            let count = self.new.slot_values.len() as u32 - start;
+            self.new.frame_states.push(FrameState { first: start, count, ..*frame });
+        }
+        let first_store = self.new.pending_stores.len() as u32;
+        for &(object, offset, value) in &self.pending {
+            let store = PendingStore { object: self.values[object.index()], offset: offset as u32, value: self.values[value.index()] };
+            self.new.pending_stores.push(store);
+        }
+        let count = self.new.frame_states.len() as u32 - first;
+        let store_count = self.new.pending_stores.len() as u32 - first_store;
+        let reason = old.snapshots[id.index()].reason;
+        self.new.snapshots.push(Snapshot { first, count, first_store, store_count, reason });
+        let name = SnapshotId(self.new.snapshots.len() as u32 - 1);
+        self.snapshots[id.index()] = name;
+        name
+    }
+
+    fn end(&mut self, carried: &[Carried]) {
+        let old = self.old;
+        self.new.end = match &old.end {
+            End::Loop(args) => {
+                debug_assert_eq!(args.len(), carried.len());
+                let kept = old.phis().zip(args).filter(|(phi, _)| !self.plan.sunk[phi.index()]);
+                End::Loop(kept.map(|(_, &arg)| self.name(arg)).collect())
+            }
+            End::Link { target, args } => {
+                let args: Vec<ValueId> = args.iter().map(|&arg| self.name(arg)).collect();
+                self.balance();
+                End::Link { target: *target, args }
+            }
+            End::Exit(id) => End::Exit(self.snapshot(*id)),
+        };
+        for i in 0..self.new.inlined.len() {
+            let frame = self.new.inlined[i];
+            self.new.inlined[i] = InlinedFrame { function: self.name(frame.function), ..frame };
+        }
+        self.new.entry_slots = old.entry_slots.iter().map(|e| EntrySlot { value: self.name(e.value), ..*e }).collect();
+        self.new.entry_owned = old.entry_owned.iter().map(|&(v, n)| (self.name(v), n)).collect();
+        self.new.tree = old.tree;
+        self.new.inherited = old.inherited.iter().map(|i| Inherited { value: self.name(i.value), ..*i }).collect();
+    }
+
+    /// At a link: releases what the trace still owns.
+    fn balance(&mut self) {
+        for &(value, count) in &self.old.entry_owned {
+            let value = self.name(value);
+            self.owned[value.index()] += count as i32;
+        }
+        for i in 0..self.owned.len() {
+            let value = ValueId(i as u32);
+            let inst = *self.new.inst(value);
+            if inst.kind != Kind::Object || inst.sunk || (inst.uop == Uop::ConstObject && inst.imm == 0) {
+                continue;
+            }
+            let plain = self.types.is_plain(self.new_facts[i].type_address);
+            let uop = if plain { Uop::DecRefPlain } else { Uop::DecRef };
+            for _ in 0..self.owned[i] {
+                self.push(Inst::new(uop, &[value], 0, SnapshotId::NONE), Fact::ANYTHING, false);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The optimiser on text: `tests/opt/*.trace`.
+
+use serigraph_trace::filetest::{Command, run_folder};
+use serigraph_trace::ir::Trace;
+use serigraph_trace::opt::{HostTypes, OptOptions, Passes, optimise_linear, optimise_loop};
+use serigraph_trace::parse::parse;
+use serigraph_trace::verify::verify;
+use std::path::Path;
+
+/// Types have small addresses; small ints lie at 0x10000 + 32 * (value + 5), floats at 0x20000 + 2 * value, large ints at
+/// 0x30000 + value, None, True and False at 0x100, 0x110 and 0x120.
+fn types() -> HostTypes {
+    fn type_of(object: u64) -> u64 {
+        match object {
+            0x100 => 0xa4,
+            0x110 | 0x120 => 0xa3,
+            0x1_0000..0x2_0000 | 0x3_0000..0x4_0000 => 0xa1,
+            0x2_0000..0x3_0000 => 0xa2,
+            _ => 0xaf,
+        }
+    }
+    fn int_value(object: u64) -> Option<i64> {
+        match object {
+            0x1_0000..0x2_0000 => Some((object as i64 - 0x1_0000) / 32 - 5),
+            0x3_0000..0x4_0000 => Some(object as i64 - 0x3_0000),
+            _ => None,
+        }
+    }
+    HostTypes {
+        int: 0xa1,
+        float: 0xa2,
+        bool_: 0xa3,
+        none_type: 0xa4,
+        str_: 0xa5,
+        list: 0xa6,
+        tuple: 0xa7,
+        range: 0xa8,
+        range_iterator: 0xa9,
+        list_iterator: 0xaa,
+        tuple_iterator: 0xab,
+        none: 0x100,
+        true_: 0x110,
+        false_: 0x120,
+        bool_table: 0x130,
+        type_of,
+        int_value,
+        float_value: |object| (object as f64 - 131_072.0) / 2.0,
+        small_int: |value| (-5..=256).contains(&value).then_some(0x1_0000 + 32 * (value + 5) as u64),
+        is_immortal: |object| object < 0x2_0000,
+    }
+}
+
+fn options(words: &[&str]) -> Result<OptOptions<'static>, String> {
+    Ok(OptOptions { passes: Passes::parse(&words.join(","))?, report: None })
+}
+
+fn shown(result: Result<Trace, serigraph_uops::Reason>) -> String {
+    match result {
+        Ok(trace) => match verify(&trace) {
+            Ok(()) => trace.to_string(),
+            Err(error) => format!("not well formed: {error}\n{trace}"),
+        },
+        Err(reason) => format!("no trace: {}", reason.name()),
+    }
+}
+
+fn read(text: &str) -> Result<Trace, String> {
+    let trace = parse(text).map_err(|e| format!("cannot be read: {e}"))?;
+    match verify(&trace) {
+        Ok(()) => Ok(trace),
+        Err(error) => Err(format!("input not well formed: {error}")),
+    }
+}
+
+/// `test loop [passes]`: a recorded iteration becomes a loop.
+fn loop_command(words: &[&str], input: &str) -> String {
+    let run = || -> Result<String, String> { Ok(shown(optimise_loop(read(input)?, &types(), &options(words)?))) };
+    run().unwrap_or_else(|e| e)
+}
+
+/// `test linear [passes]`: a trace without a loop.
+fn linear_command(words: &[&str], input: &str) -> String {
+    let run = || -> Result<String, String> {
+        Ok(shown(optimise_linear(read(input)?, None, None, &types(), &options(words)?)))
+    };
+    run().unwrap_or_else(|e| e)
+}
+
+#[test]
+fn texts() {
+    let commands: [(&str, Command); 2] = [("loop", loop_command), ("linear", linear_command)];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opt");
+    if let Err(failures) = run_folder(&folder, &commands) {
+        panic!("{failures}");
+    }
+}
