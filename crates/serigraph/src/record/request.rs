@@ -66,8 +66,10 @@ pub struct Request<'a> {
     pub thread: Thread,
     /// The running frame; its slots and stack are in memory (up to date, except as a side trace's entry slots say).
     pub frame: FramePtr,
-    /// Its checked bytecode.
-    pub code: Arc<ValidatedCode>,
+    /// Its code.
+    pub code: CodeRef,
+    /// The code, checked.
+    pub units: Arc<ValidatedCode>,
     /// Where to begin.
     pub start: Start,
     /// Uops at most.

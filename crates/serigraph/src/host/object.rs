@@ -1,0 +1,410 @@
+//! Looking at objects while recording: types, values, dict entries.
+//!
+//! All functions take addresses of live objects: the recorder holds a reference to each object it works on, or has just read
+//! it out of one, under the GIL. [`Types`] are the built-in types the recorder knows; they are static and never die.
+
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use serigraph_cpython::code::CodeRef;
+use serigraph_cpython::ffi::{self, PyObject};
+use serigraph_cpython::refs::{decref, is_immortal, ref_count, type_of};
+use serigraph_cpython::{Owned, api, layout};
+use serigraph_uops::layout as common;
+
+use super::{bits, object};
+
+macro_rules! types {
+    ($( $(#[$doc:meta])* $name:ident = $address:expr; )*) => {
+        /// The addresses of the built-in types that the recorder knows.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Types { $( $(#[$doc])* pub $name: u64, )* }
+
+        impl Types {
+            /// Of the running interpreter. The GIL must be held.
+            pub fn new() -> Types {
+                Types { $( $name: bits($address), )* }
+            }
+            /// Whether it is one of them: a type whose instances cannot change their type.
+            pub fn is_known(&self, type_address: u64) -> bool {
+                $( type_address == self.$name )||*
+            }
+        }
+    };
+}
+
+types! {
+    /// `int`.
+    int = (&raw mut ffi::PyLong_Type).cast();
+    /// `float`.
+    float = (&raw mut ffi::PyFloat_Type).cast();
+    /// `bool`.
+    bool = (&raw mut ffi::PyBool_Type).cast();
+    /// `complex`.
+    complex = (&raw mut ffi::PyComplex_Type).cast();
+    /// `str`.
+    str = (&raw mut ffi::PyUnicode_Type).cast();
+    /// `bytes`.
+    bytes = (&raw mut ffi::PyBytes_Type).cast();
+    /// The type of `None`.
+    // SAFETY: `None` is a live object.
+    none = unsafe { type_of(ffi::Py_None()) };
+    /// `list`.
+    list = (&raw mut ffi::PyList_Type).cast();
+    /// `tuple`.
+    tuple = (&raw mut ffi::PyTuple_Type).cast();
+    /// `dict`.
+    dict = (&raw mut ffi::PyDict_Type).cast();
+    /// `set`.
+    set = (&raw mut ffi::PySet_Type).cast();
+    /// `frozenset`.
+    frozenset = (&raw mut ffi::PyFrozenSet_Type).cast();
+    /// `slice`.
+    slice = (&raw mut ffi::PySlice_Type).cast();
+    /// `range`.
+    range = (&raw mut ffi::PyRange_Type).cast();
+    /// `range_iterator`.
+    range_iterator = api().range_iterator_type;
+    /// `list_iterator`.
+    list_iterator = api().list_iterator_type;
+    /// `tuple_iterator`.
+    tuple_iterator = api().tuple_iterator_type;
+    /// `function`.
+    function = api().function_type;
+    /// `method`.
+    method = api().method_type;
+    /// `cell`.
+    cell = api().cell_type;
+    /// `code`.
+    code = api().code_type;
+    /// `builtin_function_or_method`.
+    builtin = (&raw mut ffi::PyCFunction_Type).cast();
+    /// `method_descriptor`.
+    method_descriptor = (&raw mut ffi::PyMethodDescr_Type).cast();
+}
+
+impl Types {
+    /// Whether the death of an object of this exact type runs no code and can be seen by nobody.
+    pub fn is_plain(&self, t: u64) -> bool {
+        t == self.int
+            || t == self.float
+            || t == self.bool
+            || t == self.str
+            || t == self.none
+            || t == self.range
+            || t == self.range_iterator
+            || t == self.bytes
+            || t == self.complex
+    }
+    /// Whether the length of an object of this exact type is its truth value, in a 64-bit field at this offset.
+    pub fn length_offset(&self, t: u64) -> Option<u64> {
+        if t == self.str {
+            Some(layout().str.length as u64)
+        } else if t == self.dict {
+            Some(layout().dict.used as u64)
+        } else if t == self.set || t == self.frozenset {
+            Some(layout().set.used as u64)
+        } else if t == self.bytes {
+            Some(layout().bytes.size as u64)
+        } else {
+            None
+        }
+    }
+}
+
+impl Default for Types {
+    fn default() -> Types {
+        Types::new()
+    }
+}
+
+/// The type of an object.
+#[inline]
+pub fn type_address(o: u64) -> u64 {
+    // SAFETY: a live object (see the head of this file).
+    bits(unsafe { type_of(object(o)) })
+}
+
+/// Whether an object is immortal.
+#[inline]
+pub fn immortal(o: u64) -> bool {
+    // SAFETY: a live object.
+    unsafe { is_immortal(object(o)) }
+}
+
+/// The reference count of an object; of an immortal one, more than any other.
+#[inline]
+pub fn references(o: u64) -> u64 {
+    // SAFETY: a live object.
+    unsafe { if is_immortal(object(o)) { u64::MAX } else { ref_count(object(o)) as u64 } }
+}
+
+/// A 64-bit field.
+#[inline]
+pub fn word(o: u64, offset: usize) -> u64 {
+    // SAFETY: the caller has checked that `o` has a 64-bit field there.
+    unsafe { object(o).byte_add(offset).cast::<u64>().read() }
+}
+
+/// The value of an exact float.
+#[inline]
+pub fn float_value(o: u64) -> f64 {
+    f64::from_bits(word(o, common::FLOAT_VALUE))
+}
+
+/// The address of the int object of a small value (which is immortal), to be used as a constant.
+pub fn small_int(value: i32) -> u64 {
+    debug_assert!((-5..=256).contains(&value));
+    // SAFETY: the interpreter keeps small ints for ever, so the reference that is dropped here is not the last.
+    unsafe {
+        let result = ffi::PyLong_FromLong(value.into());
+        decref(result);
+        bits(result)
+    }
+}
+
+/// `None`.
+#[inline]
+pub fn none() -> u64 {
+    // SAFETY: gives the address of a static object.
+    bits(unsafe { ffi::Py_None() })
+}
+
+/// `True` or `False`.
+#[inline]
+pub fn boolean(value: bool) -> u64 {
+    // SAFETY: gives the address of a static object.
+    bits(unsafe { if value { ffi::Py_True() } else { ffi::Py_False() } })
+}
+
+/// The address of a table of `False` and `True`, for `box_bool`.
+pub fn bool_table() -> u64 {
+    static TABLE: [AtomicPtr<PyObject>; 2] = [AtomicPtr::new(null_mut()), AtomicPtr::new(null_mut())];
+    TABLE[0].store(object(boolean(false)), Ordering::Relaxed);
+    TABLE[1].store(object(boolean(true)), Ordering::Relaxed);
+    TABLE.as_ptr().expose_provenance() as u64
+}
+
+/// The object that stands for the end of an iterator, borrowed; nobody else ever sees it. `None`: no memory.
+pub fn exhausted_mark() -> Option<u64> {
+    static MARK: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
+    let mut mark = MARK.load(Ordering::Relaxed);
+    if mark.is_null() {
+        // SAFETY: makes an `object()`, which is kept for ever; the GIL is held.
+        mark = unsafe { ffi::PyObject_CallNoArgs((&raw mut ffi::PyBaseObject_Type).cast()) };
+        MARK.store(mark, Ordering::Relaxed);
+    }
+    (!mark.is_null()).then(|| bits(mark))
+}
+
+/// A new reference to that object, or null with an exception set.
+pub(super) fn exhausted() -> *mut PyObject {
+    // SAFETY: the mark is a live object, kept for ever.
+    exhausted_mark().map_or(null_mut(), |mark| unsafe { ffi::Py_NewRef(object(mark)) })
+}
+
+fn type_slot<F: Copy>(o: *mut PyObject, offset: usize) -> Option<F> {
+    const { assert!(size_of::<F>() == size_of::<usize>()) };
+    // SAFETY: types have a function pointer or null at these offsets (checked at start).
+    unsafe { type_of(o).byte_add(offset).cast::<Option<F>>().read() }
+}
+
+/// `tp_iternext` of an object's type.
+pub fn iternext(o: *mut PyObject) -> Option<unsafe extern "C" fn(*mut PyObject) -> *mut PyObject> {
+    type_slot(o, layout().type_object.iternext)
+}
+
+/// Whether an object's type has `tp_iter`.
+pub fn has_iter(o: *mut PyObject) -> bool {
+    type_slot::<unsafe extern "C" fn()>(o, layout().type_object.iter).is_some()
+}
+
+/// Whether attributes of instances of a type are found by the ordinary rules.
+pub fn has_generic_getattr(type_address: u64) -> bool {
+    let generic: unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject = ffi::PyObject_GenericGetAttr;
+    word(type_address, layout().type_object.getattro) == generic as *const () as u64
+}
+
+/// `tp_dictoffset` of a type.
+pub fn dict_offset(type_address: u64) -> i64 {
+    word(type_address, layout().type_object.dict_offset) as i64
+}
+
+/// `tp_descr_set` of an object's type is there: it is a data descriptor.
+pub fn is_data_descriptor(o: u64) -> bool {
+    word(type_address(o), layout().type_object.descr_set) != 0
+}
+
+/// Looks an attribute up in a type and its bases; borrowed, 0 if there is none.
+pub fn type_lookup(type_address: u64, name: u64) -> u64 {
+    // SAFETY: a type and an interned string; the function raises nothing.
+    bits(unsafe { (api().type_lookup)(object(type_address), object(name)) })
+}
+
+/// Whether an object is a class whose metaclass is exactly `type`.
+pub fn is_plain_class(o: u64) -> bool {
+    type_address(o) == bits((&raw mut ffi::PyType_Type).cast())
+}
+
+/// Whether a class is another, or has it among its bases.
+pub fn is_subtype(class: u64, of: u64) -> bool {
+    // SAFETY: two types.
+    unsafe { ffi::PyType_IsSubtype(object(class).cast(), object(of).cast()) != 0 }
+}
+
+/// The dict of a module.
+pub fn module_dict(o: u64) -> u64 {
+    word(o, layout().module.dict)
+}
+
+/// Whether an object is a module (exactly).
+pub fn is_module(o: u64) -> bool {
+    type_address(o) == bits((&raw mut ffi::PyModule_Type).cast())
+}
+
+/// Where a key is in a dict whose keys are all strings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// The table of keys.
+    pub keys: u64,
+    /// The 32-bit word of the table that says how large it is and of what kind.
+    pub shape: u32,
+    /// The offset of the entry's key in the table; the value follows it.
+    pub offset: u64,
+    /// The value.
+    pub value: u64,
+}
+
+/// Finds a key (an interned string) in an exact dict. `Ok(None)`: it is not there. `Err`: the dict has keys that are not
+/// strings, or shares its keys with others: a lookup could run code, or the place of a value is not simple.
+pub fn find_entry(dict: u64, key: u64) -> Result<Option<Entry>, ()> {
+    const KIND_UNICODE: u8 = 1;
+    let fields = &layout().dict_keys;
+    if type_address(dict) != bits((&raw mut ffi::PyDict_Type).cast()) || word(dict, layout().dict.values) != 0 {
+        return Err(());
+    }
+    let keys = word(dict, layout().dict.keys);
+    let byte = |offset: usize| -> u8 {
+        // SAFETY: a field of the dict's table of keys.
+        unsafe { object(keys).byte_add(offset).cast::<u8>().read() }
+    };
+    if byte(fields.kind) != KIND_UNICODE || type_address(key) != bits((&raw mut ffi::PyUnicode_Type).cast()) {
+        return Err(());
+    }
+    // SAFETY: a dict and a string: the lookup compares strings only, and so runs no code and raises nothing.
+    let value = bits(unsafe { ffi::PyDict_GetItemWithError(object(dict), object(key)) });
+    if value == 0 {
+        return Ok(None);
+    }
+    let entries = fields.indices as u64 + (1 << byte(fields.log2_index_bytes));
+    let size = fields.unicode_entry_size as u64;
+    let count = word(keys, fields.entry_count);
+    let offset = (0..count).map(|i| entries + i * size).find(|&at| word(keys, at as usize) == key);
+    let shape_offset = fields.log2_size;
+    // SAFETY: the four bytes from `log2_size` on are fields of the table.
+    let shape = unsafe { object(keys).byte_add(shape_offset).cast::<u32>().read() };
+    match offset {
+        Some(offset) if word(keys, offset as usize + 8) == value => Ok(Some(Entry { keys, shape, offset, value })),
+        // An equal key that is another object: the key was not interned.
+        _ => Err(()),
+    }
+}
+
+/// The value of a key in a dict, 0 if absent; `Err` as [`find_entry`].
+pub fn find_value(dict: u64, key: u64) -> Result<u64, ()> {
+    match find_entry(dict, key) {
+        Ok(entry) => Ok(entry.map_or(0, |entry| entry.value)),
+        Err(()) => Err(()),
+    }
+}
+
+/// A Python function as the recorder sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    /// Its code.
+    pub code: CodeRef,
+    /// Its globals.
+    pub globals: u64,
+    /// Its builtins.
+    pub builtins: u64,
+    /// The tuple of defaults, or 0.
+    pub defaults: u64,
+    /// The tuple of cells, or 0.
+    pub closure: u64,
+    /// The entry.
+    pub vectorcall: u64,
+}
+
+impl Function {
+    /// The fields of a Python function.
+    pub fn of(function: u64) -> Function {
+        let fields = &layout().function;
+        Function {
+            // SAFETY: a function's code is a code object that lives as long as the function has it.
+            code: unsafe { CodeRef::from_raw(object(word(function, fields.code))) },
+            globals: word(function, fields.globals),
+            builtins: word(function, fields.builtins),
+            defaults: word(function, fields.defaults),
+            closure: word(function, fields.closure),
+            vectorcall: word(function, fields.vectorcall),
+        }
+    }
+}
+
+/// Number of items of a tuple or list.
+#[inline]
+pub fn size(o: u64) -> i64 {
+    word(o, common::VAR_SIZE) as i64
+}
+
+/// An item of a tuple; the index is in range.
+#[inline]
+pub fn tuple_item(o: u64, index: usize) -> u64 {
+    word(o, common::TUPLE_ITEMS + 8 * index)
+}
+
+/// Sets an exception with this text.
+pub(super) fn raise(kind: *mut PyObject, text: &str) {
+    // SAFETY: a type of exception; the text's bytes live through the call.
+    unsafe {
+        let text = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as isize);
+        if !text.is_null() {
+            ffi::PyErr_SetObject(kind, text);
+            decref(text);
+        }
+    }
+}
+
+/// Sets an exception whose text has the name of an object's type in it.
+pub(super) fn raise_with_type_name(kind: *mut PyObject, before: &str, o: *mut PyObject, after: &str) {
+    // SAFETY: `tp_name` of a live object's type is a terminated string.
+    let name = unsafe {
+        let name = type_of(o).byte_add(layout().type_object.name).cast::<*const std::ffi::c_char>().read();
+        if name.is_null() { "?".into() } else { std::ffi::CStr::from_ptr(name).to_string_lossy() }
+    };
+    raise(kind, &format!("{before}{name}{after}"));
+}
+
+/// Whether a pending exception is there.
+pub fn has_exception() -> bool {
+    // SAFETY: asks about the running thread; the GIL is held.
+    !unsafe { ffi::PyErr_Occurred() }.is_null()
+}
+
+/// An address as a pointer, for the engine's tables.
+#[inline]
+pub fn pointer(o: u64) -> *mut PyObject {
+    object(o)
+}
+
+/// A new reference to an object.
+pub fn owned(o: u64) -> Option<Owned> {
+    // SAFETY: a live object, and the GIL is held.
+    unsafe { Owned::from_borrowed(object(o)) }
+}
+
+/// A pointer as an address.
+#[inline]
+pub fn address(o: *mut PyObject) -> u64 {
+    bits(o)
+}

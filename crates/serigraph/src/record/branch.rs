@@ -1,0 +1,147 @@
+//! Truth values and jumps.
+
+use serigraph_cpython::version::Minor;
+use serigraph_trace::ir::ValueId;
+use serigraph_uops::{Reason, Uop};
+
+use super::{Recorder, Stop};
+use crate::host::helpers::Helper;
+use crate::host::object;
+
+impl Recorder<'_> {
+    /// 3.13: replaces the value on top by its truth value.
+    pub(super) fn to_bool(&mut self) -> Result<(), Stop> {
+        self.truth_of_top(false)
+    }
+
+    /// 3.13: of a bool; 3.12: of anything.
+    pub(super) fn unary_not(&mut self) -> Result<(), Stop> {
+        self.truth_of_top(true)
+    }
+
+    fn truth_of_top(&mut self, invert: bool) -> Result<(), Stop> {
+        let [value] = self.operands::<1>()?;
+        let exact = self.type_of(value);
+        if exact == self.types.bool && !invert {
+            self.guard_type(value, exact)?;
+            return self.next();
+        }
+        let kinds = self.releases::<1>();
+        if let Some(raw) = self.plain_truth(value)? {
+            let kinds = kinds?;
+            let raw = self.invert_if(raw, invert)?;
+            let result = self.box_bool(raw)?;
+            self.pop_release(&kinds)?;
+            self.push(result);
+            return self.next();
+        }
+        let raw = self.escaping(Uop::CallStatus1, Helper::IsTrue, &[value])?;
+        let raw = self.invert_if(raw, invert)?;
+        let result = self.box_bool(raw)?;
+        let kinds = self.releases_after_escape(1)?;
+        self.pop_release(&kinds)?;
+        self.push(result);
+        self.next()
+    }
+
+    /// Jumps if the value on top is true (or false).
+    pub(super) fn pop_jump(&mut self, jump_if: bool) -> Result<(), Stop> {
+        let [value] = self.operands::<1>()?;
+        let fact = *self.fact(value);
+        let exact = self.type_of(value);
+        if exact == self.types.bool {
+            let is_true = self.bits(value) == object::boolean(true);
+            if fact.raw.is_some() {
+                self.guard_raw(fact.raw, is_true)?;
+            } else if !fact.constant {
+                self.emit(Uop::GuardIs, &[value], object::boolean(is_true))?;
+                self.fact_mut(value).exact_type = exact;
+            }
+            let kinds = self.releases::<1>()?;
+            self.pop_release(&kinds)?;
+            return self.jump_if(is_true == jump_if);
+        }
+        if self.minor != Minor::V312 {
+            // 3.13 jumps on bools only.
+            return Err(self.abort(Reason::BadCode));
+        }
+        let Some(raw) = self.plain_truth(value)? else { return self.pop_jump_escaping(value, jump_if) };
+        let is_true = self.bits(raw) != 0;
+        self.guard_raw(raw, is_true)?;
+        let kinds = self.releases::<1>()?;
+        self.pop_release(&kinds)?;
+        self.jump_if(is_true == jump_if)
+    }
+
+    /// 3.12: asking runs unknown code, and the answer decides where to go on. The guard comes after the effects, so it needs
+    /// the state at the other branch.
+    fn pop_jump_escaping(&mut self, value: ValueId, jump_if: bool) -> Result<(), Stop> {
+        let raw = self.escaping(Uop::CallStatus1, Helper::IsTrue, &[value])?;
+        let kinds = self.releases_after_escape(1)?;
+        self.pop_release(&kinds)?;
+        let is_true = self.bits(raw) != 0;
+        let here = self.target(is_true == jump_if)?;
+        let there = self.target(is_true != jump_if)?;
+        self.go_to(there)?;
+        let other = self.take_snapshot(Reason::GuardFailed);
+        self.go_to(here)?;
+        let uop = if is_true { Uop::GuardTrue } else { Uop::GuardFalse };
+        match self.attempt_at(uop, &[raw], 0, other)? {
+            Some(_) => Ok(()),
+            None => Err(self.unsupported()),
+        }
+    }
+
+    fn guard_raw(&mut self, raw: ValueId, is_true: bool) -> Result<(), Stop> {
+        if !self.fact(raw).constant {
+            self.emit(if is_true { Uop::GuardTrue } else { Uop::GuardFalse }, &[raw], 0)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn pop_jump_none(&mut self, jump_if_none: bool) -> Result<(), Stop> {
+        let [value] = self.operands::<1>()?;
+        let none = object::none();
+        let is_none = self.bits(value) == none;
+        if !self.fact(value).constant {
+            if is_none {
+                self.emit(Uop::GuardIs, &[value], none)?;
+                self.fact_mut(value).exact_type = self.types.none;
+            } else if self.fact(value).exact_type == 0 {
+                self.emit(Uop::GuardIsNot, &[value], none)?;
+            }
+        }
+        let kinds = self.releases::<1>()?;
+        self.pop_release(&kinds)?;
+        self.jump_if(is_none == jump_if_none)
+    }
+
+    /// Where the current instruction goes on, jumping or not.
+    pub(super) fn target(&self, jumps: bool) -> Result<u32, Stop> {
+        if !jumps {
+            return Ok(self.instruction.next);
+        }
+        self.instruction.jump_target().ok_or_else(|| self.abort(Reason::BadCode))
+    }
+
+    pub(super) fn jump_if(&mut self, jumps: bool) -> Result<(), Stop> {
+        let target = self.target(jumps)?;
+        self.go_to(target)
+    }
+
+    pub(super) fn jump(&mut self, is_back_edge: bool) -> Result<(), Stop> {
+        let target = self.target(true)?;
+        if is_back_edge {
+            if self.innermost() > 0 {
+                return Err(self.abort(Reason::LoopInCallee));
+            }
+            // The header where the recording began, or one that can be linked to; another loop has to be hot first.
+            let f0 = &self.frames[0];
+            if Some(target) != self.header && !self.world.is_linkable(f0.code, target) {
+                return Err(self.abort(Reason::NotLooping));
+            }
+            self.poll_due = true;
+        }
+        self.go_to(target)
+    }
+}

@@ -1,0 +1,176 @@
+//! Elements of sequences: `BINARY_SUBSCR`, `STORE_SUBSCR`, `UNPACK_SEQUENCE`.
+
+use serigraph_trace::ir::ValueId;
+use serigraph_uops::{Reason, Uop};
+
+use super::frame::Release;
+use super::{Recorder, Stop};
+use crate::host::helpers::Helper;
+use crate::host::object;
+
+impl Recorder<'_> {
+    pub(super) fn binary_subscr(&mut self) -> Result<(), Stop> {
+        let [container, index] = self.operands::<2>()?;
+        let exact = self.type_of(container);
+        let is_list = exact == self.types.list;
+        if (is_list || exact == self.types.tuple) && self.is_int(index) {
+            self.guard_type(container, exact)?;
+            let item = self.element(container, index, is_list)?;
+            let kinds = self.releases::<2>()?;
+            self.take_reference(item)?;
+            self.pop_release(&kinds)?;
+            self.push(item);
+            return self.next();
+        }
+        let t = &self.types;
+        let is_leaf = [t.str, t.bytes, t.range].contains(&exact) && self.is_int(index);
+        if is_leaf {
+            self.guard_type(container, exact)?;
+            let kind = self.type_of(index);
+            self.guard_type(index, kind)?;
+            let kinds = self.releases::<2>()?;
+            let item = self.leaf(Uop::LeafObject2, Helper::GetItem, &[container, index])?;
+            self.pop_release(&kinds)?;
+            self.push(item);
+            return self.next();
+        }
+        let item = self.escaping(Uop::CallObject2, Helper::GetItem, &[container, index])?;
+        let kinds = self.releases_after_escape(2)?;
+        self.pop_release(&kinds)?;
+        self.push(item);
+        self.next()
+    }
+
+    /// The element of a list or tuple at an index of any sign, borrowed. Out of range: the interpreter raises.
+    fn element(&mut self, container: ValueId, index: ValueId, is_list: bool) -> Result<ValueId, Stop> {
+        let index = self.checked_index(container, index, is_list)?;
+        let item = if is_list {
+            let items = self.emit(Uop::ListItems, &[container], 0)?;
+            self.emit(Uop::ItemAt, &[items, index], 0)?
+        } else {
+            self.emit(Uop::TupleItem, &[container, index], 0)?
+        };
+        self.borrowed_from(item, container);
+        Ok(item)
+    }
+
+    /// The raw index of an element that is there, guarded.
+    fn checked_index(&mut self, container: ValueId, index: ValueId, is_list: bool) -> Result<ValueId, Stop> {
+        let Some(raw) = self.raw_int(index)? else { return Err(self.abort(Reason::ExceptionRaised)) };
+        let length = self.emit(if is_list { Uop::ListLen } else { Uop::TupleLen }, &[container], 0)?;
+        let position = if (self.bits(raw) as i64) < 0 {
+            if !self.fact(raw).constant {
+                self.emit(Uop::GuardIntLtImm, &[raw], 0)?;
+            }
+            self.emit(Uop::IntAddWrap, &[raw, length], 0)?
+        } else {
+            raw
+        };
+        if self.bits(position) >= self.bits(length) {
+            return Err(self.abort(Reason::ExceptionRaised));
+        }
+        self.emit(Uop::GuardIntBelow, &[position, length], 0)?;
+        Ok(position)
+    }
+
+    pub(super) fn store_subscr(&mut self) -> Result<(), Stop> {
+        let [value, container, index] = self.operands::<3>()?;
+        let exact = self.type_of(container);
+        if exact != self.types.list || !self.is_int(index) {
+            self.escaping(Uop::CallStatus3, Helper::SetItem, &[container, index, value])?;
+            let kinds = self.releases_after_escape(3)?;
+            self.pop_release(&kinds)?;
+            return self.next();
+        }
+        self.guard_type(container, exact)?;
+        let position = self.checked_index(container, index, true)?;
+        let items = self.emit(Uop::ListItems, &[container], 0)?;
+        let old = self.emit(Uop::ItemAt, &[items, position], 0)?;
+        self.fact_mut(old).not_null = true;
+        let old_kind = self.release_kind(old, (usize::MAX, 0, 0))?;
+        // The value's reference goes to the list; container and index are given up.
+        let kinds = self.releases::<2>()?;
+        self.refuse_same_object(container, old)?;
+        let frame = self.innermost();
+        let first = self.frames[frame].top - 3;
+        self.take_from_memory(first)?;
+        let value = self.frames[frame].slots[first as usize].value;
+        self.own(value)?;
+        let displaced = self.emit(Uop::ListExchange, &[items, position, value], 0)?;
+        self.release(displaced, if old_kind == Release::Nothing { Release::Plain } else { old_kind })?;
+        self.pop_release(&kinds)?;
+        self.frames[frame].top = first;
+        self.next()
+    }
+
+    /// A list that holds itself, found shared twice over.
+    fn refuse_same_object(&mut self, a: ValueId, b: ValueId) -> Result<(), Stop> {
+        if a != b && self.bits(a) == self.bits(b) {
+            return Err(self.unsupported());
+        }
+        Ok(())
+    }
+
+    pub(super) fn unpack_sequence(&mut self, count: u32) -> Result<(), Stop> {
+        let [sequence] = self.operands::<1>()?;
+        let exact = self.type_of(sequence);
+        let is_list = exact == self.types.list;
+        if is_list || exact == self.types.tuple {
+            self.guard_type(sequence, exact)?;
+            let length = self.emit(if is_list { Uop::ListLen } else { Uop::TupleLen }, &[sequence], 0)?;
+            if self.bits(length) != u64::from(count) {
+                return Err(self.abort(Reason::ExceptionRaised));
+            }
+            if !(self.fact(sequence).constant && !is_list) {
+                self.emit(Uop::GuardIntEqImm, &[length], count.into())?;
+            }
+            let items = self.unpacked(sequence, count, is_list)?;
+            let kinds = self.releases::<1>()?;
+            for &item in &items {
+                self.take_reference(item)?;
+            }
+            self.pop_release(&kinds)?;
+            for &item in items.iter().rev() {
+                self.push(item);
+            }
+            return self.next();
+        }
+        if count > 256 {
+            return Err(self.unsupported());
+        }
+        let expected = self.constant(object::small_int(count as i32))?;
+        let tuple = self.escaping(Uop::CallObject2, Helper::Unpack, &[sequence, expected])?;
+        let kinds = self.releases_after_escape(1)?;
+        self.pop_release(&kinds)?;
+        let items = self.unpacked(tuple, count, false)?;
+        for &item in &items {
+            self.take_reference(item)?;
+        }
+        // Only the trace has seen the tuple, and its items live on.
+        self.emit(Uop::DecRefPlain, &[tuple], 0)?;
+        for &item in items.iter().rev() {
+            self.push(item);
+        }
+        self.next()
+    }
+
+    /// The items of a tuple or list of that length, borrowed, in order.
+    fn unpacked(&mut self, sequence: ValueId, count: u32, is_list: bool) -> Result<Vec<ValueId>, Stop> {
+        let mut items = Vec::with_capacity(count as usize);
+        if is_list {
+            let array = self.emit(Uop::ListItems, &[sequence], 0)?;
+            for i in 0..count {
+                let index = self.const_int(i.into())?;
+                items.push(self.emit(Uop::ItemAt, &[array, index], 0)?);
+            }
+        } else {
+            for i in 0..count {
+                items.push(self.emit(Uop::TupleItemImm, &[sequence], i.into())?);
+            }
+        }
+        for &item in &items {
+            self.borrowed_from(item, sequence);
+        }
+        Ok(items)
+    }
+}
