@@ -482,7 +482,7 @@ fn inputs<T: Target>(state: &mut State, inst: &Inst, i: usize, target: &T, lost:
         value.soft = false;
         state.locked |= bit(value.reg);
     }
-    for (k, &arg) in args.iter().enumerate() {
+    for (k, &arg) in args.iter().enumerate().filter(|&(k, _)| target.reads(inst.uop, k)) {
         if state.values[arg.index()].reg.is_none() {
             let mut allowed = (GENERAL | FLOAT) & !lost;
             let apart = |(n, &other): (usize, &ValueId)| other == arg && !target.may_alias(inst.uop, n);

@@ -66,7 +66,7 @@ pub fn check<T: Target>(
         target,
         registers: [Content::Unknown; 16],
         slots: vec![Content::Unknown; slots.max(linked)],
-        scratch: [Content::Unknown; 2],
+        scratch: [Content::Unknown; 3],
         same: (0..trace.insts.len() as u32).map(ValueId).collect(),
         edit: 0,
         exit: 0,
@@ -83,7 +83,7 @@ struct Checker<'a, T> {
     target: &'a T,
     registers: [Content; 16],
     slots: Vec<Content>,
-    scratch: [Content; 2],
+    scratch: [Content; 3],
     /// Params that come in one place are one value.
     same: Vec<ValueId>,
     edit: usize,
@@ -175,6 +175,7 @@ impl<T: Target> Checker<'_, T> {
             Place::Slot(s) => self.slots.get_mut(s as usize),
             Place::ScratchGeneral => Some(&mut self.scratch[0]),
             Place::ScratchFloat => Some(&mut self.scratch[1]),
+            Place::ScratchSlot => Some(&mut self.scratch[2]),
         };
         cell.ok_or_else(|| Fault { at, message: format!("there is no {place}") })
     }
@@ -245,7 +246,7 @@ impl<T: Target> Checker<'_, T> {
                     Place::Reg(r) => Some(r.is_float()),
                     Place::ScratchGeneral => Some(false),
                     Place::ScratchFloat => Some(true),
-                    Place::Slot(_) => None,
+                    Place::Slot(_) | Place::ScratchSlot => None,
                 };
                 match (class(from), class(to)) {
                     (None, None) => return self.fault(format!("a move from slot to slot: {from} to {to}")),
@@ -302,6 +303,9 @@ impl<T: Target> Checker<'_, T> {
         }
         for (k, &arg) in inst.inputs().iter().enumerate() {
             let reg = regs.inputs[k];
+            if reg.is_none() && !self.target.reads(inst.uop, k) {
+                continue;
+            }
             if !self.class_fits(reg, info.inputs[k]) {
                 return self.fault(format!("{reg} cannot hold input {k}"));
             }

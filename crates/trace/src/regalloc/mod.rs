@@ -160,6 +160,8 @@ pub enum Place {
     ScratchGeneral,
     /// The float scratch register of moves.
     ScratchFloat,
+    /// The scratch slot of moves.
+    ScratchSlot,
 }
 
 impl fmt::Display for Place {
@@ -169,6 +171,7 @@ impl fmt::Display for Place {
             Place::Slot(s) => write!(f, "[{s}]"),
             Place::ScratchGeneral => write!(f, "scratch"),
             Place::ScratchFloat => write!(f, "xscratch"),
+            Place::ScratchSlot => write!(f, "[scratch]"),
         }
     }
 }
@@ -282,6 +285,11 @@ pub trait Target {
     /// The uop destroys the registers that do not survive C calls. (Its inputs may be in them, and its result.)
     fn clobbers(&self, uop: Uop) -> bool {
         uop.info().calls
+    }
+    /// The machine code of the uop reads this input; otherwise it need not be in a register.
+    fn reads(&self, uop: Uop, input: usize) -> bool {
+        let _ = (uop, input);
+        true
     }
     /// When the uop leaves, the result's register may have been written, so nothing that the exit needs may be in it.
     fn writes_before_exit(&self, uop: Uop) -> bool {

@@ -1,9 +1,8 @@
 //! Parallel moves: several values change places at once; found here is an order, with scratch registers for cycles.
 //!
-//! Laws: (1) every source is read before any move overwrites it, (2) no emitted move goes from slot to slot, (3) moves that
-//! form a cycle cost one more move, through a scratch register, (4) constants, which read nothing, come last, (5) the general
-//! scratch register goes to and from general registers and slots, the float one to and from float registers and slots, but
-//! is loaded from float registers only.
+//! Laws: (1) every source is read before any move overwrites it, (2) no emitted move goes from slot to slot or changes the
+//! class of register, (3) moves that form a cycle cost one more move, through a scratch register if the cycle is of
+//! registers of one class, otherwise through a scratch slot, (4) constants, which read nothing, come last.
 
 use super::{Edit, Place, Reg};
 use serigraph_uops::Kind;
@@ -46,21 +45,20 @@ impl ParallelMoves {
                 if moves.iter().any(|m| m.0 == to) {
                     i += 1;
                 } else {
-                    emit(from, to, None, out);
+                    emit(from, to, out);
                     moves.swap_remove(i);
                     progress = true;
                 }
             }
             if !progress {
-                // Only cycles are left: keep one source aside, which frees the place for the move into it.
-                let float = |p: Place| matches!(p, Place::Reg(r) if r.is_float());
-                let from = moves.iter().map(|m| m.0).find(|&p| float(p)).unwrap_or(moves[0].0);
-                let scratch = if float(from) { Place::ScratchFloat } else { Place::ScratchGeneral };
-                emit(from, scratch, None, out);
-                for m in moves.iter_mut().filter(|m| m.0 == from) {
-                    m.0 = scratch;
+                // Only cycles are left, and each place is read once: keep one source aside.
+                let scratch = cycle_scratch(&moves);
+                emit(moves[0].0, scratch, out);
+                moves[0].0 = scratch;
+                while let Some(ready) = (0..moves.len()).find(|&i| !moves.iter().any(|m| m.0 == moves[i].1)) {
+                    let (from, to) = moves.swap_remove(ready);
+                    emit(from, to, out);
                 }
-                self.finish_cycle(&mut moves, scratch, out);
             }
         }
         self.pending = moves;
@@ -76,35 +74,36 @@ impl ParallelMoves {
             }
         }
     }
+}
 
-    /// Emits moves until the one from the scratch register is done, so that it is free for the next cycle.
-    fn finish_cycle(&self, moves: &mut Vec<(Place, Place)>, scratch: Place, out: &mut Vec<Edit>) {
-        while moves.iter().any(|m| m.0 == scratch) {
-            let Some(ready) = (0..moves.len()).find(|&i| !moves.iter().any(|m| m.0 == moves[i].1)) else {
-                return;
-            };
-            let (from, to) = moves.swap_remove(ready);
-            emit(from, to, Some(scratch), out);
+/// The place to keep a value of the first cycle in.
+fn cycle_scratch(moves: &[(Place, Place)]) -> Place {
+    let class = |p: Place| match p {
+        Place::Reg(r) => Some(r.is_float()),
+        _ => None,
+    };
+    let (start, mut to) = moves[0];
+    let mut classes = class(start);
+    while to != start && classes.is_some() {
+        if class(to) != classes {
+            classes = None;
         }
+        to = moves.iter().find(|m| m.0 == to).map_or(start, |m| m.1);
+    }
+    match classes {
+        Some(false) => Place::ScratchGeneral,
+        Some(true) => Place::ScratchFloat,
+        None => Place::ScratchSlot,
     }
 }
 
-/// Emits one move; `held` is the scratch register that holds a value.
-fn emit(from: Place, to: Place, held: Option<Place>, out: &mut Vec<Edit>) {
-    match (from, to) {
-        (Place::Slot(_), Place::Slot(_)) if held == Some(Place::ScratchGeneral) => {
-            // The other scratch register cannot be loaded: a value register does it, and is kept there meanwhile.
-            let through = Place::Reg(Reg::float(0));
-            out.push(Edit::Move { from: through, to: Place::ScratchFloat });
-            out.push(Edit::Move { from, to: through });
-            out.push(Edit::Move { from: through, to });
-            out.push(Edit::Move { from: Place::ScratchFloat, to: through });
-        }
-        (Place::Slot(_), Place::Slot(_)) => {
-            out.push(Edit::Move { from, to: Place::ScratchGeneral });
-            out.push(Edit::Move { from: Place::ScratchGeneral, to });
-        }
-        _ => out.push(Edit::Move { from, to }),
+fn emit(from: Place, to: Place, out: &mut Vec<Edit>) {
+    let is_slot = |p: Place| matches!(p, Place::Slot(_) | Place::ScratchSlot);
+    if is_slot(from) && is_slot(to) {
+        out.push(Edit::Move { from, to: Place::ScratchGeneral });
+        out.push(Edit::Move { from: Place::ScratchGeneral, to });
+    } else {
+        out.push(Edit::Move { from, to });
     }
 }
 
@@ -147,7 +146,7 @@ mod tests {
             moves.resolve(&mut edits);
             let mut state: HashMap<Place, String> = HashMap::new();
             let general = |p: Place| matches!(p, Place::ScratchGeneral) || matches!(p, Place::Reg(r) if !r.is_float());
-            let is_slot = |p: Place| matches!(p, Place::Slot(_));
+            let is_slot = |p: Place| matches!(p, Place::Slot(_) | Place::ScratchSlot);
             for edit in edits {
                 let (to, value) = match edit {
                     Edit::Move { from, to } => {
