@@ -75,7 +75,13 @@ impl Inst {
     /// The function it calls, if it is a call.
     pub fn callee(&self) -> Option<&str> {
         match (self.decoded.flow_control(), self.relocations.first()) {
-            (FlowControl::Call, Some(Relocation { symbol: Symbol::Named(name), .. })) => Some(name),
+            (
+                FlowControl::Call,
+                Some(Relocation {
+                    symbol: Symbol::Named(name),
+                    ..
+                }),
+            ) => Some(name),
             _ => None,
         }
     }
@@ -94,7 +100,10 @@ impl Graph {
         let mut starts = vec![0];
         for (index, Raw { inst, .. }) in raw.iter().enumerate() {
             if is_jump(inst) {
-                starts.push(raw.get(index + 1).map_or(function.code.len(), |next| next.offset));
+                starts.push(
+                    raw.get(index + 1)
+                        .map_or(function.code.len(), |next| next.offset),
+                );
                 if inst.relocations.is_empty() {
                     starts.push(inst.decoded.near_branch_target() as usize);
                 }
@@ -123,8 +132,14 @@ impl Graph {
                 };
                 match inst.decoded.flow_control() {
                     FlowControl::UnconditionalBranch => Some(Terminator::Jump(target)),
-                    _ if is_last => return Err(BuildError::new("it does not end with a tail jump")),
-                    _ => Some(Terminator::Branch(inst.decoded.condition_code(), target, block_at(following)?)),
+                    _ if is_last => {
+                        return Err(BuildError::new("it does not end with a tail jump"));
+                    }
+                    _ => Some(Terminator::Branch(
+                        inst.decoded.condition_code(),
+                        target,
+                        block_at(following)?,
+                    )),
                 }
             } else {
                 check_flow(inst)?;
@@ -136,10 +151,17 @@ impl Graph {
                 if is_last {
                     return Err(BuildError::new("it does not end with a tail jump"));
                 }
-                starts.binary_search(&following).ok().map(|block| Terminator::Jump(Target::Block(block)))
+                starts
+                    .binary_search(&following)
+                    .ok()
+                    .map(|block| Terminator::Jump(Target::Block(block)))
             };
             if let Some(end) = end {
-                blocks.push(Block { insts: std::mem::take(&mut insts), end, cold: std::mem::take(&mut cold) });
+                blocks.push(Block {
+                    insts: std::mem::take(&mut insts),
+                    end,
+                    cold: std::mem::take(&mut cold),
+                });
             }
         }
         let mut graph = Graph { blocks };
@@ -179,7 +201,10 @@ impl Graph {
     /// reached from cold blocks.
     fn spread_cold(&mut self) {
         for block in &mut self.blocks {
-            block.cold |= block.insts.iter().any(|inst| inst.callee().is_some_and(is_thunk));
+            block.cold |= block
+                .insts
+                .iter()
+                .any(|inst| inst.callee().is_some_and(is_thunk));
         }
         loop {
             let is_cold = |target: Target| match target {
@@ -191,11 +216,9 @@ impl Graph {
             let found = (1..self.blocks.len()).find(|&index| {
                 let block = &self.blocks[index];
                 let goes_on = block.end.targets().any(|target| !is_cold(target));
-                let from_hot = self
-                    .blocks
-                    .iter()
-                    .enumerate()
-                    .any(|(i, b)| reachable[i] && !b.cold && b.end.targets().any(|t| t == Target::Block(index)));
+                let from_hot = self.blocks.iter().enumerate().any(|(i, b)| {
+                    reachable[i] && !b.cold && b.end.targets().any(|t| t == Target::Block(index))
+                });
                 !block.cold && (!goes_on || !from_hot)
             });
             match found {
@@ -211,10 +234,15 @@ impl Graph {
         let mut work = vec![0];
         while let Some(index) = work.pop() {
             if !std::mem::replace(&mut reachable[index], true) {
-                work.extend(self.blocks[index].end.targets().filter_map(|target| match target {
-                    Target::Block(next) => Some(next),
-                    _ => None,
-                }));
+                work.extend(
+                    self.blocks[index]
+                        .end
+                        .targets()
+                        .filter_map(|target| match target {
+                            Target::Block(next) => Some(next),
+                            _ => None,
+                        }),
+                );
             }
         }
         reachable
@@ -228,16 +256,25 @@ fn decode_all(function: &Function) -> Result<Vec<Raw>, BuildError> {
         let offset = decoder.position();
         let decoded = decoder.decode();
         if decoded.is_invalid() {
-            return Err(BuildError::new(format!("the code at {offset:#x} cannot be decoded")));
+            return Err(BuildError::new(format!(
+                "the code at {offset:#x} cannot be decoded"
+            )));
         }
         let range = offset..offset + decoded.len();
         let relocations = function
             .relocations
             .iter()
             .filter(|r| range.contains(&r.offset))
-            .map(|r| Relocation { offset: r.offset - offset, ..r.clone() })
+            .map(|r| Relocation {
+                offset: r.offset - offset,
+                ..r.clone()
+            })
             .collect();
-        let mut inst = Inst { bytes: function.code[range].to_vec(), decoded, relocations };
+        let mut inst = Inst {
+            bytes: function.code[range].to_vec(),
+            decoded,
+            relocations,
+        };
         if !is_jump(&inst) {
             inst.redecode();
         }
@@ -247,7 +284,10 @@ fn decode_all(function: &Function) -> Result<Vec<Raw>, BuildError> {
 }
 
 fn is_jump(inst: &Inst) -> bool {
-    matches!(inst.decoded.flow_control(), FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch)
+    matches!(
+        inst.decoded.flow_control(),
+        FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch
+    )
 }
 
 /// Where a jump with a relocation goes.
@@ -255,7 +295,10 @@ fn continuation(relocation: &Relocation, inst: &Inst) -> Result<Target, BuildErr
     match &relocation.symbol {
         Symbol::Named(name) if name == "hole_next" => Ok(Target::Next),
         Symbol::Named(name) if name == "hole_exit" => Ok(Target::Exit),
-        other => Err(BuildError::new(format!("`{}` jumps to {other:?}", inst.decoded))),
+        other => Err(BuildError::new(format!(
+            "`{}` jumps to {other:?}",
+            inst.decoded
+        ))),
     }
 }
 
@@ -263,9 +306,21 @@ fn continuation(relocation: &Relocation, inst: &Inst) -> Result<Target, BuildErr
 fn check_flow(inst: &Inst) -> Result<(), BuildError> {
     match inst.decoded.flow_control() {
         FlowControl::Next => Ok(()),
-        FlowControl::Call if inst.decoded.code() == Code::Call_rel32_64 && inst.callee().is_some() => Ok(()),
-        FlowControl::Call => Err(BuildError::new(format!("`{}` calls something that is no hole", inst.decoded))),
-        FlowControl::Return => Err(BuildError::new("it returns instead of ending with a tail jump")),
-        _ => Err(BuildError::new(format!("`{}` goes elsewhere", inst.decoded))),
+        FlowControl::Call
+            if inst.decoded.code() == Code::Call_rel32_64 && inst.callee().is_some() =>
+        {
+            Ok(())
+        }
+        FlowControl::Call => Err(BuildError::new(format!(
+            "`{}` calls something that is no hole",
+            inst.decoded
+        ))),
+        FlowControl::Return => Err(BuildError::new(
+            "it returns instead of ending with a tail jump",
+        )),
+        _ => Err(BuildError::new(format!(
+            "`{}` goes elsewhere",
+            inst.decoded
+        ))),
     }
 }

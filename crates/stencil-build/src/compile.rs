@@ -21,8 +21,16 @@ pub struct Table {
 
 /// The tables to make.
 pub const TABLES: [&Table; 2] = [
-    &Table { name: "SSE2", title: "SSE2", features: "" },
-    &Table { name: "AVX", title: "AVX, BMI1, BMI2", features: "+avx,+bmi1,+bmi2" },
+    &Table {
+        name: "SSE2",
+        title: "SSE2",
+        features: "",
+    },
+    &Table {
+        name: "AVX",
+        title: "AVX, BMI1, BMI2",
+        features: "+avx,+bmi1,+bmi2",
+    },
 ];
 
 /// The compiler that cargo uses.
@@ -35,8 +43,14 @@ impl Rustc {
     /// Asks it for its version.
     pub fn find() -> Result<Rustc, BuildError> {
         let path = PathBuf::from(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-        let output = Command::new(&path).arg("-vV").output().map_err(|e| BuildError::io(&path, e))?;
-        Ok(Rustc { path, version: String::from_utf8_lossy(&output.stdout).into_owned() })
+        let output = Command::new(&path)
+            .arg("-vV")
+            .output()
+            .map_err(|e| BuildError::io(&path, e))?;
+        Ok(Rustc {
+            path,
+            version: String::from_utf8_lossy(&output.stdout).into_owned(),
+        })
     }
 
     pub fn version(&self) -> &str {
@@ -57,7 +71,12 @@ impl Rustc {
             // The bodies use tail calls and a calling convention that are not stable; nothing else in Serigraph does.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("SERIGRAPH_WRAPPERS", wrappers)
-            .args(["--edition=2024", "--crate-type=lib", "--crate-name=bodies", "--emit=obj"])
+            .args([
+                "--edition=2024",
+                "--crate-type=lib",
+                "--crate-name=bodies",
+                "--emit=obj",
+            ])
             .args(["--target=x86_64-unknown-linux-gnu", "--cap-lints=allow"])
             .args(["-Copt-level=3", "-Cpanic=abort", "-Ccodegen-units=1"])
             // Addresses of holes become absolute 32-bit immediates.
@@ -73,8 +92,12 @@ impl Rustc {
         }
         command.arg("-o").arg(&object).arg(source);
         // Cargo's flags are for code that is linked.
-        command.env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTFLAGS");
-        let output = command.output().map_err(|e| BuildError::io(&self.path, e))?;
+        command
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("RUSTFLAGS");
+        let output = command
+            .output()
+            .map_err(|e| BuildError::io(&self.path, e))?;
         if output.status.success() {
             Ok(object)
         } else {

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use iced_x86::{Instruction, InstructionInfoFactory, InstructionInfoOptions, OpAccess, OpKind, Register};
+use iced_x86::{
+    Instruction, InstructionInfoFactory, InstructionInfoOptions, OpAccess, OpKind, Register,
+};
 use serigraph_uops::Immediate;
 
 use crate::code::{Graph, Inst, Target, is_thunk};
@@ -50,7 +52,10 @@ pub fn check(graph: &Graph, signature: &Signature) -> Result<Facts, BuildError> 
         signature,
         canonical: signature.canonical(),
         info: InstructionInfoFactory::new(),
-        facts: Facts { output_may_alias: 0, output_before_exit: false },
+        facts: Facts {
+            output_may_alias: 0,
+            output_before_exit: false,
+        },
         exits: false,
         calls: false,
     };
@@ -64,7 +69,9 @@ pub fn check(graph: &Graph, signature: &Signature) -> Result<Facts, BuildError> 
     let states = checker.states_at_blocks(graph);
     let reachable = graph.reachable();
     for (index, block) in graph.blocks.iter().enumerate() {
-        let Some(state) = states[index].clone().filter(|_| reachable[index]) else { continue };
+        let Some(state) = states[index].clone().filter(|_| reachable[index]) else {
+            continue;
+        };
         let mut state = state;
         for inst in &block.insts {
             checker.check_inst(inst, &state, block.cold)?;
@@ -75,13 +82,19 @@ pub fn check(graph: &Graph, signature: &Signature) -> Result<Facts, BuildError> 
         }
     }
     if checker.exits != signature.has_exit {
-        return Err(BuildError::new("whether it can leave the trace is not what the table says"));
+        return Err(BuildError::new(
+            "whether it can leave the trace is not what the table says",
+        ));
     }
     if checker.facts.output_before_exit && !signature.result_before_exit {
-        return Err(BuildError::new("the result's register is not as it was when the exit is taken"));
+        return Err(BuildError::new(
+            "the result's register is not as it was when the exit is taken",
+        ));
     }
     if checker.calls != signature.calls {
-        return Err(BuildError::new("whether it calls C is not what the table says"));
+        return Err(BuildError::new(
+            "whether it calls C is not what the table says",
+        ));
     }
     Ok(checker.facts)
 }
@@ -97,15 +110,28 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn accesses(&mut self, decoded: &Instruction) -> Accesses {
-        let info = self.info.info_options(decoded, InstructionInfoOptions::NO_MEMORY_USAGE);
-        let mut accesses = Accesses { reads: Vec::new(), writes: Vec::new() };
+        let info = self
+            .info
+            .info_options(decoded, InstructionInfoOptions::NO_MEMORY_USAGE);
+        let mut accesses = Accesses {
+            reads: Vec::new(),
+            writes: Vec::new(),
+        };
         for used in info.used_registers() {
-            let Some(register) = reg_of(used.register()) else { continue };
+            let Some(register) = reg_of(used.register()) else {
+                continue;
+            };
             let access = used.access();
-            if !matches!(access, OpAccess::Write | OpAccess::NoMemAccess | OpAccess::None) {
+            if !matches!(
+                access,
+                OpAccess::Write | OpAccess::NoMemAccess | OpAccess::None
+            ) {
                 accesses.reads.push(register);
             }
-            if !matches!(access, OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess | OpAccess::None) {
+            if !matches!(
+                access,
+                OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess | OpAccess::None
+            ) {
                 accesses.writes.push(register);
             }
         }
@@ -127,7 +153,11 @@ impl Checker<'_> {
                 Some(old) => Before {
                     output_maybe: old.output_maybe | incoming.output_maybe,
                     called: old.called | incoming.called,
-                    written: old.written.intersection(&incoming.written).copied().collect(),
+                    written: old
+                        .written
+                        .intersection(&incoming.written)
+                        .copied()
+                        .collect(),
                 },
             };
             if states[index].as_ref() == Some(&joined) {
@@ -167,10 +197,18 @@ impl Checker<'_> {
         let wrong = |text: &str| Err(BuildError::new(format!("`{decoded}` {text}")));
         if let Some(callee) = inst.callee() {
             if is_thunk(callee) {
-                return if cold { Ok(()) } else { wrong("calls a thunk on the hot path") };
+                return if cold {
+                    Ok(())
+                } else {
+                    wrong("calls a thunk on the hot path")
+                };
             }
             self.calls = true;
-            return if self.signature.calls { Ok(()) } else { wrong("calls C, but the table does not say so") };
+            return if self.signature.calls {
+                Ok(())
+            } else {
+                wrong("calls C, but the table does not say so")
+            };
         }
         let explicit: Vec<Reg> = explicit_registers(&decoded);
         let Accesses { reads, writes } = self.accesses(&decoded);
@@ -183,17 +221,27 @@ impl Checker<'_> {
             // After a C call the result may come from xmm0; before it, arguments go to xmm0 and xmm1.
             let is_argument = self.signature.calls && matches!(register, Reg::Fp(0 | 1));
             match (operand, register) {
-                (Some(_), _) if !explicit.contains(&register) => return wrong("uses an operand implicitly"),
-                (Some(operand), _) if operand != OUTPUT && writes.contains(&register) => return wrong("changes an input"),
+                (Some(_), _) if !explicit.contains(&register) => {
+                    return wrong("uses an operand implicitly");
+                }
+                (Some(operand), _) if operand != OUTPUT && writes.contains(&register) => {
+                    return wrong("changes an input");
+                }
                 (Some(_), _) => {}
-                (None, Reg::Gp(4)) if writes.contains(&register) => return wrong("moves the stack pointer"),
+                (None, Reg::Gp(4)) if writes.contains(&register) => {
+                    return wrong("moves the stack pointer");
+                }
                 (None, Reg::Gp(4)) => {}
-                (None, Reg::Gp(FRAME)) if writes.contains(&register) => return wrong("changes the frame register"),
+                (None, Reg::Gp(FRAME)) if writes.contains(&register) => {
+                    return wrong("changes the frame register");
+                }
                 (None, Reg::Gp(FRAME)) if !self.signature.frame => {
                     return wrong("uses the frame, but the table does not say so");
                 }
                 (None, Reg::Gp(FRAME)) => {}
-                (None, _) if !is_scratch && !is_argument => return wrong("uses a register that belongs to others"),
+                (None, _) if !is_scratch && !is_argument => {
+                    return wrong("uses a register that belongs to others");
+                }
                 (None, _) => {}
             }
         }
@@ -207,7 +255,8 @@ impl Checker<'_> {
                     self.facts.output_may_alias &= !(1 << input);
                 }
             }
-            let must_be_written = matches!(register, Reg::Gp(number) if number != 4 && number != FRAME);
+            let must_be_written =
+                matches!(register, Reg::Gp(number) if number != 4 && number != FRAME);
             if must_be_written
                 && !state.written.contains(&register)
                 && !TAKES_SCRATCH.contains(&self.signature.name.as_str())
@@ -227,9 +276,9 @@ impl Checker<'_> {
                 Ok(())
             }
             Target::Next => match self.canonical[OUTPUT] {
-                Some(output) if !state.written.contains(&output) => {
-                    Err(BuildError::new("it goes on without having written its result"))
-                }
+                Some(output) if !state.written.contains(&output) => Err(BuildError::new(
+                    "it goes on without having written its result",
+                )),
                 _ => Ok(()),
             },
         }
@@ -252,9 +301,13 @@ pub fn check_holes(placed: &Placed, signature: &Signature) -> Result<(), BuildEr
     let allowed = |value: &Value, width: Width| match (value, signature.immediate) {
         (Value::Helper, Immediate::Helper) | (Value::Pool, Immediate::Float64) => true,
         (Value::Immediate, Immediate::Int32) => width != Width::Absolute64,
-        (Value::Immediate, Immediate::Slot | Immediate::Offset | Immediate::ArgIndex) => width == Width::Signed32,
+        (Value::Immediate, Immediate::Slot | Immediate::Offset | Immediate::ArgIndex) => {
+            width == Width::Signed32
+        }
         (Value::Immediate, Immediate::Pointer) if signature.small => width == Width::Signed32,
-        (Value::Immediate, Immediate::Word64 | Immediate::Pointer | Immediate::ArgCount) => width == Width::Absolute64,
+        (Value::Immediate, Immediate::Word64 | Immediate::Pointer | Immediate::ArgCount) => {
+            width == Width::Absolute64
+        }
         (Value::Immediate | Value::Helper | Value::Pool, _) => false,
         _ => true,
     };
@@ -266,9 +319,12 @@ pub fn check_holes(placed: &Placed, signature: &Signature) -> Result<(), BuildEr
             )));
         }
     }
-    let uses = holes().any(|hole| matches!(hole.value, Value::Immediate | Value::Helper | Value::Pool));
+    let uses =
+        holes().any(|hole| matches!(hole.value, Value::Immediate | Value::Helper | Value::Pool));
     if uses != (signature.immediate != Immediate::None) {
-        return Err(BuildError::new("whether it uses an immediate operand is not what the table says"));
+        return Err(BuildError::new(
+            "whether it uses an immediate operand is not what the table says",
+        ));
     }
     Ok(())
 }

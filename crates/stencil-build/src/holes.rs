@@ -48,7 +48,11 @@ const R_X86_64_32S: u32 = 11;
 const R_X86_64_8: u32 = 14;
 
 /// The hole for a relocation of an instruction that begins at `start`.
-pub fn of_relocation(relocation: &Relocation, inst: &Inst, start: usize) -> Result<Hole, BuildError> {
+pub fn of_relocation(
+    relocation: &Relocation,
+    inst: &Inst,
+    start: usize,
+) -> Result<Hole, BuildError> {
     let relative = [R_X86_64_PC32, R_X86_64_PLT32];
     let absolute64 = (Width::Absolute64, &[R_X86_64_64][..]);
     let unknown = |text: String| Err(BuildError::new(format!("`{}`: {text}", inst.decoded)));
@@ -79,11 +83,21 @@ pub fn of_relocation(relocation: &Relocation, inst: &Inst, start: usize) -> Resu
         },
     };
     if !kinds.contains(&relocation.kind) {
-        return unknown(format!("relocation type {} does not suit {:?}", relocation.kind, relocation.symbol));
+        return unknown(format!(
+            "relocation type {} does not suit {:?}",
+            relocation.kind, relocation.symbol
+        ));
     }
     // The distance counts from the end of the instruction, which the addend takes for the end of the hole.
-    if width == Width::Relative32 && (relocation.addend != -4 || relocation.offset + 4 != inst.bytes.len()) {
+    if width == Width::Relative32
+        && (relocation.addend != -4 || relocation.offset + 4 != inst.bytes.len())
+    {
         return unknown("something follows a relative hole".to_string());
     }
-    Ok(Hole { offset: start + relocation.offset, width, value, addend: relocation.addend })
+    Ok(Hole {
+        offset: start + relocation.offset,
+        width,
+        value,
+        addend: relocation.addend,
+    })
 }

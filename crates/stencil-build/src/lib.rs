@@ -42,7 +42,9 @@ pub fn build() -> Result<(), BuildError> {
     println!("cargo::rerun-if-changed={}", bodies.display());
     println!("cargo::rerun-if-changed={}", layout.display());
     println!("cargo::rerun-if-env-changed=RUSTC");
-    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or_else(|| BuildError::new("OUT_DIR is not set"))?);
+    let out = PathBuf::from(
+        std::env::var_os("OUT_DIR").ok_or_else(|| BuildError::new("OUT_DIR is not set"))?,
+    );
     let rustc = compile::Rustc::find()?;
 
     let signatures = signature::all();
@@ -58,13 +60,17 @@ pub fn build() -> Result<(), BuildError> {
     std::fs::write(&wrappers_path, wrappers).map_err(|e| BuildError::io(&wrappers_path, e))?;
     let results = std::thread::scope(|scope| {
         let jobs = compile::TABLES.map(|table| {
-            let (rustc, signatures, bodies, wrappers, out) = (&rustc, &signatures, &bodies, &wrappers_path, &out);
+            let (rustc, signatures, bodies, wrappers, out) =
+                (&rustc, &signatures, &bodies, &wrappers_path, &out);
             scope.spawn(move || -> Result<Vec<Finished>, BuildError> {
                 let object = rustc.compile(table, &bodies.join("lib.rs"), wrappers, out)?;
                 finish_all(&object, signatures).map_err(|e| rustc.explain(table, e))
             })
         });
-        jobs.map(|job| job.join().unwrap_or_else(|_| Err(BuildError::new("the stencil build panicked"))))
+        jobs.map(|job| {
+            job.join()
+                .unwrap_or_else(|_| Err(BuildError::new("the stencil build panicked")))
+        })
     });
     let mut tables = Vec::new();
     for (table, result) in compile::TABLES.iter().zip(results) {
@@ -72,13 +78,18 @@ pub fn build() -> Result<(), BuildError> {
     }
     let (code, listing) = (write::tables(&tables)?, listing::tables(&tables));
     let listing_path = out.join("stencils.txt");
-    std::fs::write(&listing_path, format!("{first_line}\n{listing}")).map_err(|e| BuildError::io(&listing_path, e))?;
-    std::fs::write(&target, format!("{first_line}\n{code}")).map_err(|e| BuildError::io(&target, e))?;
+    std::fs::write(&listing_path, format!("{first_line}\n{listing}"))
+        .map_err(|e| BuildError::io(&listing_path, e))?;
+    std::fs::write(&target, format!("{first_line}\n{code}"))
+        .map_err(|e| BuildError::io(&target, e))?;
     Ok(())
 }
 
 /// Makes the stencils of one object file. All that is wrong is reported at once.
-fn finish_all(object: &Path, signatures: &[signature::Signature]) -> Result<Vec<Finished>, BuildError> {
+fn finish_all(
+    object: &Path,
+    signatures: &[signature::Signature],
+) -> Result<Vec<Finished>, BuildError> {
     let functions = object_file::read(object)?;
     let mut finished = Vec::new();
     let mut errors = Vec::new();
@@ -105,7 +116,11 @@ fn finish(
     let placed = place::place(&graph, signature)?;
     registers::prove(&placed, signature)?;
     gates::check_holes(&placed, signature)?;
-    Ok(Finished { signature: signature.clone(), placed, facts })
+    Ok(Finished {
+        signature: signature.clone(),
+        placed,
+        facts,
+    })
 }
 
 /// A digest of everything the stencils are made from (FNV-1a; it only has to notice changes).
@@ -114,7 +129,9 @@ fn digest(bodies: &Path, layout: &Path, wrappers: &str, version: &str) -> Result
         .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect())
         .map_err(|e| BuildError::io(bodies, e))?;
     files.push(layout.to_path_buf());
-    files.push(std::env::current_exe().map_err(|e| BuildError::io(Path::new("the build script"), e))?);
+    files.push(
+        std::env::current_exe().map_err(|e| BuildError::io(Path::new("the build script"), e))?,
+    );
     files.sort();
     let mut digest: u64 = 0xcbf2_9ce4_8422_2325;
     let mut add = |bytes: &[u8]| {

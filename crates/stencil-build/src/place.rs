@@ -50,7 +50,9 @@ pub fn place(graph: &Graph, signature: &Signature) -> Result<Placed, BuildError>
     let canonical = signature.canonical();
     let reachable = graph.reachable();
     let order = |cold: bool| -> Vec<usize> {
-        (0..graph.blocks.len()).filter(|&i| reachable[i] && graph.blocks[i].cold == cold).collect()
+        (0..graph.blocks.len())
+            .filter(|&i| reachable[i] && graph.blocks[i].cold == cold)
+            .collect()
     };
     let mut hot = items(graph, &order(false), Some(Target::Next));
     let mut cold = items(graph, &order(true), None);
@@ -73,14 +75,31 @@ pub fn place(graph: &Graph, signature: &Signature) -> Result<Placed, BuildError>
                 Item::Inst(inst) => {
                     section.bytes.extend_from_slice(&inst.bytes);
                     let found = registers::holes(inst, &canonical)?;
-                    section.registers.extend(found.into_iter().map(|h| RegisterHole { offset: h.offset + at, ..h }));
+                    section
+                        .registers
+                        .extend(found.into_iter().map(|h| RegisterHole {
+                            offset: h.offset + at,
+                            ..h
+                        }));
                     for relocation in &inst.relocations {
-                        section.holes.push(holes::of_relocation(relocation, inst, at)?);
+                        section
+                            .holes
+                            .push(holes::of_relocation(relocation, inst, at)?);
                     }
                 }
                 Item::Jump(jump) => {
-                    let (own, other) = if in_cold { (&cold_starts, &hot_starts) } else { (&hot_starts, &cold_starts) };
-                    let elsewhere = |offset| if in_cold { Value::Hot(offset) } else { Value::Cold(offset) };
+                    let (own, other) = if in_cold {
+                        (&cold_starts, &hot_starts)
+                    } else {
+                        (&hot_starts, &cold_starts)
+                    };
+                    let elsewhere = |offset| {
+                        if in_cold {
+                            Value::Hot(offset)
+                        } else {
+                            Value::Cold(offset)
+                        }
+                    };
                     let destination = match jump.target {
                         Target::Next if !in_cold => Ok(hot_size),
                         Target::Next => Err(Value::Hot(hot_size)),
@@ -95,11 +114,16 @@ pub fn place(graph: &Graph, signature: &Signature) -> Result<Placed, BuildError>
             }
         }
         if section.bytes.len() > MAX_SIZE {
-            return Err(BuildError::new(format!("its code is longer than {MAX_SIZE} bytes")));
+            return Err(BuildError::new(format!(
+                "its code is longer than {MAX_SIZE} bytes"
+            )));
         }
         Ok(section)
     };
-    Ok(Placed { hot: encode(&hot, &hot_long, false)?, cold: encode(&cold, &cold_long, true)? })
+    Ok(Placed {
+        hot: encode(&hot, &hot_long, false)?,
+        cold: encode(&cold, &cold_long, true)?,
+    })
 }
 
 /// The items of a section, with the jumps that its order of blocks makes necessary. `after` is what follows its end.
@@ -107,7 +131,10 @@ fn items(graph: &Graph, order: &[usize], after: Option<Target>) -> Vec<Item> {
     let mut items = Vec::new();
     for (position, &index) in order.iter().enumerate() {
         let block = &graph.blocks[index];
-        let following = order.get(position + 1).map(|&next| Target::Block(next)).or(after);
+        let following = order
+            .get(position + 1)
+            .map(|&next| Target::Block(next))
+            .or(after);
         items.push(Item::BlockStart(index));
         items.extend(block.insts.iter().cloned().map(Item::Inst));
         let mut jump = |condition, target| items.push(Item::Jump(Jump { condition, target }));
@@ -208,11 +235,18 @@ fn encode_jump(
     let distance = match destination {
         Ok(offset) => offset as i64 - (at + width) as i64,
         Err(value) => {
-            section.holes.push(Hole { offset: at, width: holes::Width::Relative32, value, addend: -4 });
+            section.holes.push(Hole {
+                offset: at,
+                width: holes::Width::Relative32,
+                value,
+                addend: -4,
+            });
             0
         }
     };
-    section.bytes.extend_from_slice(&distance.to_le_bytes()[..width]);
+    section
+        .bytes
+        .extend_from_slice(&distance.to_le_bytes()[..width]);
 }
 
 /// The four bits of a condition in jump instructions.

@@ -56,19 +56,38 @@ struct Encoding {
 
 fn encoding(bytes: &[u8]) -> Encoding {
     let mut at = 0;
-    while matches!(bytes[at], 0x66 | 0xf2 | 0xf3 | 0x2e | 0x36 | 0x3e | 0x26 | 0x64 | 0x65 | 0xf0) {
+    while matches!(
+        bytes[at],
+        0x66 | 0xf2 | 0xf3 | 0x2e | 0x36 | 0x3e | 0x26 | 0x64 | 0x65 | 0xf0
+    ) {
         at += 1;
     }
     let rex = (bytes[at] & 0xf0 == 0x40).then_some(at);
     at += rex.is_some() as usize;
     match bytes[at] {
-        0xc5 => return Encoding { rex, vex: Some((at, 2)), modrm: at + 3 },
-        0xc4 => return Encoding { rex, vex: Some((at, 3)), modrm: at + 4 },
+        0xc5 => {
+            return Encoding {
+                rex,
+                vex: Some((at, 2)),
+                modrm: at + 3,
+            };
+        }
+        0xc4 => {
+            return Encoding {
+                rex,
+                vex: Some((at, 3)),
+                modrm: at + 4,
+            };
+        }
         0x0f if matches!(bytes[at + 1], 0x38 | 0x3a) => at += 3,
         0x0f => at += 2,
         _ => at += 1,
     }
-    Encoding { rex, vex: None, modrm: at }
+    Encoding {
+        rex,
+        vex: None,
+        modrm: at,
+    }
 }
 
 /// The registers that an instruction names, and where.
@@ -80,24 +99,34 @@ fn named(inst: &Inst) -> Result<Vec<(Reg, Field)>, BuildError> {
         match decoded.op_kind(index) {
             OpKind::Register => {
                 let Some(register) = reg_of(decoded.op_register(index)) else {
-                    return Err(BuildError::new(format!("`{decoded}` uses an unusual register")));
+                    return Err(BuildError::new(format!(
+                        "`{decoded}` uses an unusual register"
+                    )));
                 };
                 let field = match decoded.op_code().op_kind(index) {
                     K::r8_reg | K::r16_reg | K::r32_reg | K::r64_reg | K::xmm_reg => Field::Reg,
-                    K::r8_or_mem | K::r16_or_mem | K::r32_or_mem | K::r64_or_mem | K::xmm_or_mem => Field::Rm,
+                    K::r8_or_mem
+                    | K::r16_or_mem
+                    | K::r32_or_mem
+                    | K::r64_or_mem
+                    | K::xmm_or_mem => Field::Rm,
                     K::xmm_rm | K::r32_rm | K::r64_rm => Field::Rm,
                     K::r32_vvvv | K::r64_vvvv | K::xmm_vvvv => Field::Vvvv,
                     K::r8_opcode | K::r16_opcode | K::r32_opcode | K::r64_opcode => Field::Opcode,
                     K::al | K::ax | K::eax | K::rax | K::cl => continue,
                     other => {
-                        return Err(BuildError::new(format!("`{decoded}` has an operand of unknown encoding {other:?}")));
+                        return Err(BuildError::new(format!(
+                            "`{decoded}` has an operand of unknown encoding {other:?}"
+                        )));
                     }
                 };
                 named.push((register, field));
             }
             OpKind::Memory => {
                 named.extend(reg_of(decoded.memory_base()).map(|register| (register, Field::Base)));
-                named.extend(reg_of(decoded.memory_index()).map(|register| (register, Field::Index)));
+                named.extend(
+                    reg_of(decoded.memory_index()).map(|register| (register, Field::Index)),
+                );
             }
             _ => {}
         }
@@ -108,7 +137,9 @@ fn named(inst: &Inst) -> Result<Vec<(Reg, Field)>, BuildError> {
 /// Gives an instruction whose memory base is an operand a displacement byte: r13 cannot be a base without one.
 pub fn make_room(inst: &mut Inst, canonical: &[Option<Reg>; 4]) -> Result<(), BuildError> {
     let is_operand = |register: Reg| canonical.contains(&Some(register));
-    let needs_room = named(inst)?.iter().any(|&(register, field)| field == Field::Base && is_operand(register));
+    let needs_room = named(inst)?
+        .iter()
+        .any(|&(register, field)| field == Field::Base && is_operand(register));
     if !needs_room {
         return Ok(());
     }
@@ -132,13 +163,29 @@ pub fn holes(inst: &Inst, canonical: &[Option<Reg>; 4]) -> Result<Vec<RegisterHo
     let encoding = encoding(&inst.bytes);
     let mut holes = Vec::new();
     for (register, field) in named(inst)? {
-        let Some(operand) = canonical.iter().position(|&r| r == Some(register)) else { continue };
-        let cannot = |why: &str| {
-            Err(BuildError::new(format!("operand {operand} cannot be placed in `{}`: {why}", inst.decoded)))
+        let Some(operand) = canonical.iter().position(|&r| r == Some(register)) else {
+            continue;
         };
-        let mut low = |offset, shift| holes.push(RegisterHole { offset, operand, from: 0, mask: 7, shift });
+        let cannot = |why: &str| {
+            Err(BuildError::new(format!(
+                "operand {operand} cannot be placed in `{}`: {why}",
+                inst.decoded
+            )))
+        };
+        let mut low = |offset, shift| {
+            holes.push(RegisterHole {
+                offset,
+                operand,
+                from: 0,
+                mask: 7,
+                shift,
+            })
+        };
         let has_sib = field != Field::Opcode
-            && inst.bytes.get(encoding.modrm).is_some_and(|modrm| modrm >> 6 != 3 && modrm & 7 == 4);
+            && inst
+                .bytes
+                .get(encoding.modrm)
+                .is_some_and(|modrm| modrm >> 6 != 3 && modrm & 7 == 4);
         match (field, encoding.vex) {
             (Field::Reg, _) => low(encoding.modrm, 3),
             (Field::Base, _) if has_sib => low(encoding.modrm + 1, 0),
@@ -146,9 +193,17 @@ pub fn holes(inst: &Inst, canonical: &[Option<Reg>; 4]) -> Result<Vec<RegisterHo
             (Field::Index, _) => low(encoding.modrm + 1, 3),
             (Field::Opcode, _) => low(encoding.modrm - 1, 0),
             // The low three bits; values are never above xmm7, so the fourth stays as it is.
-            (Field::Vvvv, Some((start, length))) if matches!(register, Reg::Fp(_)) => low(start + length - 1, 3),
+            (Field::Vvvv, Some((start, length))) if matches!(register, Reg::Fp(_)) => {
+                low(start + length - 1, 3)
+            }
             (Field::Vvvv, Some((start, length))) => {
-                holes.push(RegisterHole { offset: start + length - 1, operand, from: 0, mask: 15, shift: 3 });
+                holes.push(RegisterHole {
+                    offset: start + length - 1,
+                    operand,
+                    from: 0,
+                    mask: 15,
+                    shift: 3,
+                });
                 continue;
             }
             (Field::Vvvv, None) => return cannot("there is no VEX prefix"),
@@ -167,7 +222,13 @@ pub fn holes(inst: &Inst, canonical: &[Option<Reg>; 4]) -> Result<Vec<RegisterHo
             },
             _ => return cannot("there is no prefix for the fourth bit"),
         };
-        holes.push(RegisterHole { offset, operand, from: 3, mask: 1, shift });
+        holes.push(RegisterHole {
+            offset,
+            operand,
+            from: 3,
+            mask: 1,
+            shift,
+        });
     }
     Ok(holes)
 }
@@ -196,15 +257,24 @@ pub fn prove(placed: &Placed, signature: &Signature) -> Result<(), BuildError> {
         let base = decode_all(&section.bytes);
         for placement in placements(&canonical) {
             let mut bytes = section.bytes.clone();
-            patch(&mut bytes, &section.registers, &numbers(&canonical), &numbers(&placement));
+            patch(
+                &mut bytes,
+                &section.registers,
+                &numbers(&canonical),
+                &numbers(&placement),
+            );
             let patched = decode_all(&bytes);
             if patched.len() != base.len() {
-                return Err(BuildError::new(format!("in placement {placement:?} it has another number of instructions")));
+                return Err(BuildError::new(format!(
+                    "in placement {placement:?} it has another number of instructions"
+                )));
             }
             for (before, after) in base.iter().zip(&patched) {
                 let wanted = substitute(before, &canonical, &placement);
                 if wanted != *after || wanted.len() != after.len() {
-                    return Err(BuildError::new(format!("in placement {placement:?} `{before}` becomes `{after}`")));
+                    return Err(BuildError::new(format!(
+                        "in placement {placement:?} `{before}` becomes `{after}`"
+                    )));
                 }
             }
         }
@@ -213,7 +283,9 @@ pub fn prove(placed: &Placed, signature: &Signature) -> Result<(), BuildError> {
 }
 
 fn decode_all(bytes: &[u8]) -> Vec<Instruction> {
-    Decoder::new(64, bytes, DecoderOptions::NONE).iter().collect()
+    Decoder::new(64, bytes, DecoderOptions::NONE)
+        .iter()
+        .collect()
 }
 
 /// Every choice of a value register for every operand, equal ones too.
@@ -242,7 +314,10 @@ fn placements(canonical: &[Option<Reg>; 4]) -> Vec<[Option<Reg>; 4]> {
 /// The instruction with other registers.
 fn substitute(before: &Instruction, from: &[Option<Reg>; 4], to: &[Option<Reg>; 4]) -> Instruction {
     let replace = |register: Register| {
-        let number = match reg_of(register).and_then(|r| from.iter().position(|&f| f == Some(r))).map(|i| to[i]) {
+        let number = match reg_of(register)
+            .and_then(|r| from.iter().position(|&f| f == Some(r)))
+            .map(|i| to[i])
+        {
             Some(Some(Reg::Gp(number) | Reg::Fp(number))) => number as u32,
             _ => return register,
         };

@@ -114,29 +114,41 @@ pub fn all() -> Vec<Signature> {
             has_exit: info.exit != Exit::Never,
             result_before_exit: RESULT_BEFORE_EXIT.contains(&uop),
             calls: info.calls,
-            frame: info.immediate == Immediate::Slot || matches!(uop, Uop::SetIp | Uop::GuardNoFrameObject),
+            frame: info.immediate == Immediate::Slot
+                || matches!(uop, Uop::SetIp | Uop::GuardNoFrameObject),
             immediate: info.immediate,
             uop: Some(uop),
             small: false,
         }
     };
-    let mut signatures: Vec<Signature> =
-        Uop::ALL.iter().filter(|uop| uop.info().has_stencil).map(of_uop).collect();
-    signatures.extend(MACHINE.iter().map(|&(name, input, output, immediate)| Signature {
-        name: name.to_string(),
-        inputs: input.into_iter().collect(),
-        output,
-        has_exit: false,
-        result_before_exit: false,
-        calls: false,
-        frame: false,
-        immediate,
-        uop: None,
-        small: false,
-    }));
+    let mut signatures: Vec<Signature> = Uop::ALL
+        .iter()
+        .filter(|uop| uop.info().has_stencil)
+        .map(of_uop)
+        .collect();
+    signatures.extend(
+        MACHINE
+            .iter()
+            .map(|&(name, input, output, immediate)| Signature {
+                name: name.to_string(),
+                inputs: input.into_iter().collect(),
+                output,
+                has_exit: false,
+                result_before_exit: false,
+                calls: false,
+                frame: false,
+                immediate,
+                uop: None,
+                small: false,
+            }),
+    );
     signatures.extend(SMALL.iter().map(|uop| {
         let signature = of_uop(uop);
-        Signature { name: format!("{}_small", signature.name), small: true, ..signature }
+        Signature {
+            name: format!("{}_small", signature.name),
+            small: true,
+            ..signature
+        }
     }));
     signatures
 }

@@ -8,8 +8,19 @@ use serigraph_uops::Kind;
 use crate::signature::{OUTPUT, Reg, Signature};
 
 /// The general registers of the calling convention after the frame, in order. Only those that may hold values have a name.
-const GP: [Option<u8>; 11] =
-    [Some(13), Some(14), Some(15), None, None, None, None, Some(8), Some(9), Some(11), None];
+const GP: [Option<u8>; 11] = [
+    Some(13),
+    Some(14),
+    Some(15),
+    None,
+    None,
+    None,
+    None,
+    Some(8),
+    Some(9),
+    Some(11),
+    None,
+];
 
 /// The text of the wrappers.
 pub fn generate(signatures: &[Signature]) -> String {
@@ -22,9 +33,17 @@ pub fn generate(signatures: &[Signature]) -> String {
 
 fn wrapper(text: &mut String, signature: &Signature) {
     let canonical = signature.canonical();
-    let mut arguments: Vec<String> = signature.frame.then(|| "frame".to_string()).into_iter().collect();
+    let mut arguments: Vec<String> = signature
+        .frame
+        .then(|| "frame".to_string())
+        .into_iter()
+        .collect();
     for (kind, register) in signature.inputs.iter().zip(canonical) {
-        let cast = if *kind == Kind::Object { " as Object" } else { "" };
+        let cast = if *kind == Kind::Object {
+            " as Object"
+        } else {
+            ""
+        };
         arguments.push(match register {
             Some(Reg::Gp(n)) => format!("r{n}.assume_init(){cast}"),
             Some(Reg::Fp(n)) => format!("x{n}.assume_init()"),
@@ -36,7 +55,11 @@ fn wrapper(text: &mut String, signature: &Signature) {
         Some(Kind::Int | Kind::Object) => "Word::new(value as i64)",
         None => "",
     };
-    let next = jump("hole_next", signature, canonical[OUTPUT].map(|register| (register, value)));
+    let next = jump(
+        "hole_next",
+        signature,
+        canonical[OUTPUT].map(|register| (register, value)),
+    );
     let lost = canonical[OUTPUT].filter(|_| signature.result_before_exit);
     let exit = jump("hole_exit", signature, lost.map(|register| (register, "")));
     let call = format!("{}({})", signature.name, arguments.join(", "));
@@ -47,7 +70,9 @@ fn wrapper(text: &mut String, signature: &Signature) {
         .collect();
     let name = &signature.name;
     let body = if signature.has_exit {
-        format!("match {call} {{ Some(value) => {next}, None => {{ core::intrinsics::cold_path(); {exit} }} }}")
+        format!(
+            "match {call} {{ Some(value) => {next}, None => {{ core::intrinsics::cold_path(); {exit} }} }}"
+        )
     } else {
         format!("let value = {call}; {next}")
     };

@@ -23,7 +23,10 @@ pub fn tables(tables: &[(&&Table, Vec<Finished>)]) -> Result<String, BuildError>
             table.name, table.title
         );
         for uop in Uop::ALL {
-            match stencils.iter().find(|s| s.signature.uop == Some(*uop) && !s.signature.small) {
+            match stencils
+                .iter()
+                .find(|s| s.signature.uop == Some(*uop) && !s.signature.small)
+            {
                 Some(stencil) => {
                     let small = stencils
                         .iter()
@@ -43,27 +46,48 @@ pub fn tables(tables: &[(&&Table, Vec<Finished>)]) -> Result<String, BuildError>
                 }
             }
         }
-        for stencil in stencils.iter().filter(|s| s.signature.uop.is_none() || s.signature.small) {
+        for stencil in stencils
+            .iter()
+            .filter(|s| s.signature.uop.is_none() || s.signature.small)
+        {
             write_stencil(&mut text, stencil, None, &mut constants);
         }
         text.push_str("] };\n");
     }
     if constants.len() > u8::MAX as usize {
-        return Err(BuildError::new("there are more constants than a hole can number"));
+        return Err(BuildError::new(
+            "there are more constants than a hole can number",
+        ));
     }
-    let _ = writeln!(text, "pub(crate) static CONSTANTS: &[[u8; 16]] = &{constants:?};");
+    let _ = writeln!(
+        text,
+        "pub(crate) static CONSTANTS: &[[u8; 16]] = &{constants:?};"
+    );
     text.push_str("/// The indices of the machine stencils.\npub(crate) mod machine {\n");
     let machine = tables[0].1.iter().filter(|s| s.signature.uop.is_none());
     for (position, stencil) in machine.enumerate() {
         let name = stencil.signature.name.to_uppercase();
-        let _ = writeln!(text, "pub const {name}: usize = {};", Uop::ALL.len() + position);
+        let _ = writeln!(
+            text,
+            "pub const {name}: usize = {};",
+            Uop::ALL.len() + position
+        );
     }
     text.push_str("}\n");
     Ok(text)
 }
 
-fn write_stencil(text: &mut String, stencil: &Finished, small: Option<usize>, constants: &mut Vec<[u8; 16]>) {
-    let Finished { signature, placed, facts } = stencil;
+fn write_stencil(
+    text: &mut String,
+    stencil: &Finished,
+    small: Option<usize>,
+    constants: &mut Vec<[u8; 16]>,
+) {
+    let Finished {
+        signature,
+        placed,
+        facts,
+    } = stencil;
     let canonical = registers::numbers(&signature.canonical());
     // The code is kept with register 0 in all fields.
     let bytes = |section: &Section| {
@@ -75,7 +99,12 @@ fn write_stencil(text: &mut String, stencil: &Finished, small: Option<usize>, co
         section
             .registers
             .iter()
-            .map(|h| format!("r({},{},{},{},{}),", h.offset, h.operand, h.from, h.mask, h.shift))
+            .map(|h| {
+                format!(
+                    "r({},{},{},{},{}),",
+                    h.offset, h.operand, h.from, h.mask, h.shift
+                )
+            })
             .collect()
     };
     let mut holes = String::new();
@@ -91,14 +120,21 @@ fn write_stencil(text: &mut String, stencil: &Finished, small: Option<usize>, co
                 Value::Data(symbol) => format!("V::Data(D::{symbol})"),
                 Value::Pool => "V::Pool".to_string(),
                 Value::Constant(constant) => {
-                    let index = constants.iter().position(|c| c == constant).unwrap_or_else(|| {
-                        constants.push(*constant);
-                        constants.len() - 1
-                    });
+                    let index = constants
+                        .iter()
+                        .position(|c| c == constant)
+                        .unwrap_or_else(|| {
+                            constants.push(*constant);
+                            constants.len() - 1
+                        });
                     format!("V::Constant({index})")
                 }
             };
-            let _ = write!(holes, "h({cold},{},W::{:?},{value},{}),", hole.offset, hole.width, hole.addend);
+            let _ = write!(
+                holes,
+                "h({cold},{},W::{:?},{value},{}),",
+                hole.offset, hole.width, hole.addend
+            );
         }
     }
     let class_name = |class: Class| format!("Some({class:?})");

@@ -65,7 +65,10 @@ const _: () = {
     assert!(offset_of!(Activation, args) == layout::ACTIVATION_ARGS);
     assert!(offset_of!(Activation, poll32) == layout::ACTIVATION_POLL32_WORD);
     assert!(offset_of!(Activation, poll64) == layout::ACTIVATION_POLL64_WORD);
-    assert!(offset_of!(PollWord, expected) == layout::ACTIVATION_POLL32_EXPECTED - layout::ACTIVATION_POLL32_WORD);
+    assert!(
+        offset_of!(PollWord, expected)
+            == layout::ACTIVATION_POLL32_EXPECTED - layout::ACTIVATION_POLL32_WORD
+    );
     assert!(offset_of!(Activation, frame) == layout::ACTIVATION_FRAME);
     assert!(offset_of!(Activation, user) == layout::ACTIVATION_USER);
     assert!(offset_of!(Activation, handler) == layout::ACTIVATION_HANDLER);

@@ -160,7 +160,9 @@ impl Assembler {
             return self.fail(CodeError::Operand(uop));
         }
         match uop {
-            Uop::ConstInt | Uop::ConstObject => return self.constant_number(numbers[OUTPUT], immediate),
+            Uop::ConstInt | Uop::ConstObject => {
+                return self.constant_number(numbers[OUTPUT], immediate);
+            }
             Uop::ConstFloat => return self.constant_fp_number(numbers[OUTPUT], immediate),
             _ => {}
         }
@@ -173,9 +175,15 @@ impl Assembler {
         let value = match uop.info().immediate {
             Immediate::Slot => indexed(layout::FRAME_LOCALS, immediate),
             Immediate::Int32 if uop == Uop::TupleItemImm => indexed(layout::TUPLE_ITEMS, immediate),
-            Immediate::ArgIndex if immediate < layout::ARGS as u64 => layout::ACTIVATION_ARGS as u64 + immediate * 8,
-            Immediate::ArgCount if immediate < layout::ARGS as u64 => immediate | layout::VECTORCALL_ARGUMENTS_OFFSET,
-            Immediate::ArgIndex | Immediate::ArgCount => return self.fail(CodeError::Immediate(uop, immediate)),
+            Immediate::ArgIndex if immediate < layout::ARGS as u64 => {
+                layout::ACTIVATION_ARGS as u64 + immediate * 8
+            }
+            Immediate::ArgCount if immediate < layout::ARGS as u64 => {
+                immediate | layout::VECTORCALL_ARGUMENTS_OFFSET
+            }
+            Immediate::ArgIndex | Immediate::ArgCount => {
+                return self.fail(CodeError::Immediate(uop, immediate));
+            }
             _ => immediate,
         };
         if stencil.small != u16::MAX && value <= i32::MAX as u64 {
@@ -201,7 +209,11 @@ impl Assembler {
         patch::patch_registers(&mut self.hot[hot_start..], stencil.registers, numbers);
         if !stencil.cold.is_empty() {
             self.cold.extend_from_slice(stencil.cold);
-            patch::patch_registers(&mut self.cold[cold_start..], stencil.cold_registers, numbers);
+            patch::patch_registers(
+                &mut self.cold[cold_start..],
+                stencil.cold_registers,
+                numbers,
+            );
         }
         for hole in stencil.holes {
             let (buffer, start) = match hole.cold {
@@ -228,23 +240,40 @@ impl Assembler {
                 HoleValue::Data(symbol) => Target::Data(symbol),
                 HoleValue::Constant(index) => Target::Constant(index),
                 HoleValue::Pool => {
-                    let index = self.pool.iter().position(|&c| c == immediate).unwrap_or_else(|| {
-                        self.pool.push(immediate);
-                        self.pool.len() - 1
-                    });
+                    let index = self
+                        .pool
+                        .iter()
+                        .position(|&c| c == immediate)
+                        .unwrap_or_else(|| {
+                            self.pool.push(immediate);
+                            self.pool.len() - 1
+                        });
                     Target::Pool(index as u32)
                 }
             };
-            self.fixups.push(Fixup { at: at as u32, cold: hole.cold, width: hole.width, addend: hole.addend, target });
+            self.fixups.push(Fixup {
+                at: at as u32,
+                cold: hole.cold,
+                width: hole.width,
+                addend: hole.addend,
+                target,
+            });
         }
         Ok(())
     }
 
     /// Copies a machine stencil; its immediate has been checked.
     fn machine(&mut self, index: usize, input: u8, output: u8, immediate: u64) {
-        let copied =
-            self.copy(&self.table.stencils[index], &[input, 0, 0, output], immediate, ExitLabel(u32::MAX));
-        debug_assert!(copied.is_ok(), "immediates of machine stencils are checked by their callers");
+        let copied = self.copy(
+            &self.table.stencils[index],
+            &[input, 0, 0, output],
+            immediate,
+            ExitLabel(u32::MAX),
+        );
+        debug_assert!(
+            copied.is_ok(),
+            "immediates of machine stencils are checked by their callers"
+        );
     }
 
     /// Copies a general register.
@@ -333,7 +362,11 @@ impl Assembler {
         self.machine(form, 0, to, bits);
     }
     fn constant_fp_number(&mut self, to: u8, bits: u64) {
-        let form = if bits == 0 { machine::CONST_FP_ZERO } else { machine::CONST_FP };
+        let form = if bits == 0 {
+            machine::CONST_FP_ZERO
+        } else {
+            machine::CONST_FP
+        };
         self.machine(form, 0, to, bits);
     }
 
@@ -377,7 +410,13 @@ impl Assembler {
         self.hot.push(0xe9);
         let at = self.position();
         self.hot.extend_from_slice(&[0; 4]);
-        self.fixups.push(Fixup { at, cold: false, width: Width::Relative32, addend: -4, target });
+        self.fixups.push(Fixup {
+            at,
+            cold: false,
+            width: Width::Relative32,
+            addend: -4,
+            target,
+        });
     }
 
     /// Publishes the trace. Afterwards the assembler is empty.
@@ -398,13 +437,16 @@ impl Assembler {
         let mut stubs = vec![UNBOUND; self.exits.len()];
         let mut sites = Vec::new();
         for fixup in &self.fixups {
-            let Target::Exit(exit) = fixup.target else { continue };
+            let Target::Exit(exit) = fixup.target else {
+                continue;
+            };
             let offset = fixup.at + if fixup.cold { cold_base as u32 } else { 0 };
             sites.push(Site { exit, offset });
             if stubs[exit as usize] == UNBOUND {
                 stubs[exit as usize] = (cold_base + self.cold.len()) as u32;
                 self.cold.push(0xb8);
-                self.cold.extend_from_slice(&self.exits[exit as usize].to_le_bytes());
+                self.cold
+                    .extend_from_slice(&self.exits[exit as usize].to_le_bytes());
                 self.cold.extend_from_slice(&[0xe9, 0, 0, 0, 0]);
             }
         }
@@ -419,15 +461,22 @@ impl Assembler {
         }
 
         let block = memory.allocate(size, self.alignment)?;
-        let published = self.resolve(memory, block, cold_base, pool_base, &stubs).and_then(|()| {
-            memory.publish(block, &self.hot)?;
-            Ok(())
-        });
+        let published = self
+            .resolve(memory, block, cold_base, pool_base, &stubs)
+            .and_then(|()| {
+                memory.publish(block, &self.hot)?;
+                Ok(())
+            });
         if let Err(error) = published {
             memory.free(block);
             return Err(error);
         }
-        let exits = self.exits.iter().zip(&stubs).map(|(&number, &stub)| ExitCode { number, stub }).collect();
+        let exits = self
+            .exits
+            .iter()
+            .zip(&stubs)
+            .map(|(&number, &stub)| ExitCode { number, stub })
+            .collect();
         Ok(TraceCode {
             block,
             base: memory.block_address(block).get(),
@@ -484,7 +533,8 @@ impl Assembler {
         let leave = memory.call_target(CallTarget::Leave);
         for &stub in stubs.iter().filter(|&&stub| stub != UNBOUND) {
             let at = stub as usize + STUB_SIZE - 4;
-            patch::patch_relative_32(&mut self.hot, at, base + at, leave, -4).map_err(|_| CodeError::Distance)?;
+            patch::patch_relative_32(&mut self.hot, at, base + at, leave, -4)
+                .map_err(|_| CodeError::Distance)?;
         }
         Ok(())
     }
@@ -536,7 +586,11 @@ impl TraceCode {
     }
     /// The address of a label of the assembler that made it; `None` if the label was not bound.
     pub fn label(&self, label: Label) -> Option<CodeAddress> {
-        let offset = self.labels.get(label.0 as usize).copied().filter(|&o| o != UNBOUND)?;
+        let offset = self
+            .labels
+            .get(label.0 as usize)
+            .copied()
+            .filter(|&o| o != UNBOUND)?;
         Some(CodeAddress::new(self.base + offset as usize))
     }
     /// Bytes of hot code.
@@ -553,7 +607,12 @@ impl TraceCode {
     }
     /// Makes everything that leaves by an exit go to `target` instead, in the same state of the registers. Only for the
     /// thread that holds the host's lock, while no other thread executes code of this memory.
-    pub fn link(&self, memory: &mut CodeMemory, exit: ExitLabel, target: CodeAddress) -> Result<(), CodeError> {
+    pub fn link(
+        &self,
+        memory: &mut CodeMemory,
+        exit: ExitLabel,
+        target: CodeAddress,
+    ) -> Result<(), CodeError> {
         memory.retarget(self.block, self.sites_of(exit), target)
     }
     /// Makes a linked exit leave again, under the same conditions.
@@ -568,6 +627,9 @@ impl TraceCode {
     }
     fn sites_of(&self, exit: ExitLabel) -> impl Iterator<Item = u32> + Clone + '_ {
         let first = self.sites.partition_point(|site| site.exit < exit.0);
-        self.sites[first..].iter().take_while(move |site| site.exit == exit.0).map(|site| site.offset)
+        self.sites[first..]
+            .iter()
+            .take_while(move |site| site.exit == exit.0)
+            .map(|site| site.offset)
     }
 }

@@ -14,7 +14,9 @@ pub fn disassemble(memory: &CodeMemory, code: &TraceCode) -> String {
     let base = code.entry().get() as u64;
     let mut text = String::new();
     let mut formatter = IntelFormatter::new();
-    formatter.options_mut().set_space_after_operand_separator(true);
+    formatter
+        .options_mut()
+        .set_space_after_operand_separator(true);
     formatter.options_mut().set_branch_leading_zeros(false);
     let mut instruction = Instruction::default();
     let mut decoder = Decoder::with_ip(64, bytes, base, DecoderOptions::NONE);
@@ -29,10 +31,15 @@ pub fn disassemble(memory: &CodeMemory, code: &TraceCode) -> String {
         }
         line.clear();
         let flow = instruction.flow_control();
-        if matches!(flow, FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch) {
+        if matches!(
+            flow,
+            FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch
+        ) {
             let target = instruction.near_branch_target();
             let mnemonic = format!("{:?}", instruction.mnemonic()).to_lowercase();
-            let within = target.checked_sub(base).filter(|&o| (o as usize) < bytes.len());
+            let within = target
+                .checked_sub(base)
+                .filter(|&o| (o as usize) < bytes.len());
             let _ = match within {
                 Some(offset) => write!(line, "{mnemonic} +{offset:x}"),
                 None => write!(line, "{mnemonic} {target:#x}"),
@@ -40,7 +47,10 @@ pub fn disassemble(memory: &CodeMemory, code: &TraceCode) -> String {
         } else {
             formatter.format(&instruction, &mut line);
         }
-        let hex: String = bytes[offset..end].iter().map(|b| format!("{b:02x}")).collect();
+        let hex: String = bytes[offset..end]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let _ = writeln!(text, "{offset:5x}  {hex:24} {line}");
     }
     text

@@ -35,17 +35,42 @@ pub enum CodeError {
 impl core::fmt::Display for CodeError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            CodeError::Reserve(errno) => write!(f, "the system refused to reserve address space for code: {errno}"),
-            CodeError::Unseal(errno) => write!(f, "the system refused to make code pages writable: {errno}"),
-            CodeError::Seal(errno) => write!(f, "the system refused to make code pages executable: {errno}"),
-            CodeError::Unusable => f.write_str("the code memory is unusable since the system refused a protection change"),
-            CodeError::Full(bytes) => write!(f, "no room for {bytes} bytes within the limit on code memory"),
+            CodeError::Reserve(errno) => write!(
+                f,
+                "the system refused to reserve address space for code: {errno}"
+            ),
+            CodeError::Unseal(errno) => {
+                write!(f, "the system refused to make code pages writable: {errno}")
+            }
+            CodeError::Seal(errno) => write!(
+                f,
+                "the system refused to make code pages executable: {errno}"
+            ),
+            CodeError::Unusable => f.write_str(
+                "the code memory is unusable since the system refused a protection change",
+            ),
+            CodeError::Full(bytes) => write!(
+                f,
+                "no room for {bytes} bytes within the limit on code memory"
+            ),
             CodeError::Immediate(uop, value) => {
-                write!(f, "the immediate operand {value:#x} of {} does not fit its hole", uop.name())
+                write!(
+                    f,
+                    "the immediate operand {value:#x} of {} does not fit its hole",
+                    uop.name()
+                )
             }
             CodeError::Helper(number) => write!(f, "there is no helper number {number}"),
-            CodeError::NoExit(uop) => write!(f, "{} can leave the trace but was given no exit", uop.name()),
-            CodeError::Operand(uop) => write!(f, "an operand of {} was given a register of the wrong class", uop.name()),
+            CodeError::NoExit(uop) => write!(
+                f,
+                "{} can leave the trace but was given no exit",
+                uop.name()
+            ),
+            CodeError::Operand(uop) => write!(
+                f,
+                "an operand of {} was given a register of the wrong class",
+                uop.name()
+            ),
             CodeError::UnboundLabel => f.write_str("a jump goes to a label that was never bound"),
             CodeError::Distance => f.write_str("a jump target is more than 2 GiB away"),
             CodeError::NoStencil(uop) => write!(f, "{} has no stencil", uop.name()),

@@ -78,9 +78,16 @@ unsafe impl Send for CodeMemory {}
 impl CodeMemory {
     /// Reserves memory for at most `limit` bytes of code (rounded up to pages) and makes the stubs through which traces call the
     /// runtime and the helpers. Helper numbers are indices into `helpers`.
-    pub fn new(limit: usize, runtime: &RuntimeSymbols, helpers: &[usize]) -> Result<CodeMemory, CodeError> {
+    pub fn new(
+        limit: usize,
+        runtime: &RuntimeSymbols,
+        helpers: &[usize],
+    ) -> Result<CodeMemory, CodeError> {
         let stubs = (CallTarget::COUNT + helpers.len() + CONSTANTS.len() + 1) * UNIT;
-        let reserved = limit.clamp(PAGE, MAX_LIMIT).max(stubs).next_multiple_of(PAGE);
+        let reserved = limit
+            .clamp(PAGE, MAX_LIMIT)
+            .max(stubs)
+            .next_multiple_of(PAGE);
         // SAFETY: a new anonymous mapping touches no existing memory.
         let base = unsafe {
             mmap_anonymous(
@@ -91,12 +98,22 @@ impl CodeMemory {
             )
         }
         .map_err(CodeError::Reserve)?;
-        let base = NonNull::new(base.cast::<u8>()).ok_or(CodeError::Reserve(rustix::io::Errno::NOMEM))?;
-        let or_empty = |address| if address == 0 { &raw const NO_FREE_LIST as usize } else { address };
+        let base =
+            NonNull::new(base.cast::<u8>()).ok_or(CodeError::Reserve(rustix::io::Errno::NOMEM))?;
+        let or_empty = |address| {
+            if address == 0 {
+                &raw const NO_FREE_LIST as usize
+            } else {
+                address
+            }
+        };
         let mut memory = CodeMemory {
             base,
             reserved,
-            free: vec![Block { offset: 0, size: reserved as u32 }],
+            free: vec![Block {
+                offset: 0,
+                size: reserved as u32,
+            }],
             used: 0,
             usable: true,
             calls: [0; CallTarget::COUNT],
@@ -125,7 +142,8 @@ impl CodeMemory {
         let mut calls = [0; CallTarget::COUNT];
         calls[CallTarget::BoxInt as usize] = self.call_stub(&mut code, runtime.box_int);
         calls[CallTarget::Vectorcall as usize] = self.call_stub(&mut code, runtime.vectorcall);
-        calls[CallTarget::Leave as usize] = self.call_stub(&mut code, shim::leave_trace as *const () as usize);
+        calls[CallTarget::Leave as usize] =
+            self.call_stub(&mut code, shim::leave_trace as *const () as usize);
         for (target, function) in [
             (CallTarget::BoxFloatThunk, runtime.box_float),
             (CallTarget::UnboxBigIntThunk, runtime.unbox_big_int),
@@ -184,7 +202,9 @@ impl CodeMemory {
     pub fn code(&self, block: Block) -> &[u8] {
         // SAFETY: blocks are handed out only once their pages are published, which are readable from then on; the bytes change
         // only through methods that take `&mut self`.
-        unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(block.offset as usize), block.size()) }
+        unsafe {
+            std::slice::from_raw_parts(self.base.as_ptr().add(block.offset as usize), block.size())
+        }
     }
 
     pub(crate) fn call_target(&self, target: CallTarget) -> usize {
@@ -216,12 +236,21 @@ impl CodeMemory {
             if offset + wanted > end {
                 continue;
             }
-            let before = Block { offset: range.offset, size: offset as u32 - range.offset };
-            let after = Block { offset: (offset + wanted) as u32, size: (end - offset - wanted) as u32 };
+            let before = Block {
+                offset: range.offset,
+                size: offset as u32 - range.offset,
+            };
+            let after = Block {
+                offset: (offset + wanted) as u32,
+                size: (end - offset - wanted) as u32,
+            };
             let kept = [before, after].into_iter().filter(|b| b.size > 0);
             self.free.splice(index..=index, kept);
             self.used += wanted;
-            return Ok(Block { offset: offset as u32, size: wanted as u32 });
+            return Ok(Block {
+                offset: offset as u32,
+                size: wanted as u32,
+            });
         }
         Err(CodeError::Full(wanted))
     }
@@ -229,7 +258,9 @@ impl CodeMemory {
     /// Gives a block back. Nothing may execute it, jump or return into it any more.
     pub fn free(&mut self, block: Block) {
         self.used -= block.size();
-        let index = self.free.partition_point(|range| range.offset < block.offset);
+        let index = self
+            .free
+            .partition_point(|range| range.offset < block.offset);
         self.free.insert(index, block);
         self.join(index);
         if index > 0 {
@@ -251,7 +282,9 @@ impl CodeMemory {
     pub(crate) fn publish(&mut self, block: Block, code: &[u8]) -> Result<(), CodeError> {
         debug_assert!(code.len() <= block.size());
         let offset = block.offset as usize;
-        self.write(offset, offset + code.len(), |bytes| bytes.copy_from_slice(code))
+        self.write(offset, offset + code.len(), |bytes| {
+            bytes.copy_from_slice(code)
+        })
     }
 
     /// Makes relative jumps go to `target`; the holes are at these offsets from the start of the block, in ascending order.
@@ -274,14 +307,25 @@ impl CodeMemory {
         self.write(start, block.offset as usize + last as usize + 4, |bytes| {
             for hole in holes {
                 let at = (hole - first) as usize;
-                result = result.and(patch::patch_relative_32(bytes, at, address + at, target.get(), -4));
+                result = result.and(patch::patch_relative_32(
+                    bytes,
+                    at,
+                    address + at,
+                    target.get(),
+                    -4,
+                ));
             }
         })?;
         result.map_err(|_| CodeError::Distance)
     }
 
     /// The one door to the bytes: makes the pages of a range writable, changes them, and makes them executable.
-    fn write(&mut self, start: usize, end: usize, change: impl FnOnce(&mut [u8])) -> Result<(), CodeError> {
+    fn write(
+        &mut self,
+        start: usize,
+        end: usize,
+        change: impl FnOnce(&mut [u8]),
+    ) -> Result<(), CodeError> {
         if !self.usable {
             return Err(CodeError::Unusable);
         }
@@ -290,14 +334,19 @@ impl CodeMemory {
         // SAFETY: the pages are inside the reservation.
         let pages = unsafe { self.base.as_ptr().add(first_page) }.cast();
         // SAFETY: the pages belong to this value; that no thread executes them now is the contract of the callers' callers.
-        unsafe { mprotect(pages, length, MprotectFlags::READ | MprotectFlags::WRITE) }.map_err(CodeError::Unseal)?;
+        unsafe { mprotect(pages, length, MprotectFlags::READ | MprotectFlags::WRITE) }
+            .map_err(CodeError::Unseal)?;
         // SAFETY: the range is inside the pages just made writable, and `&mut self` excludes other references.
-        change(unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(start), end - start) });
+        change(unsafe {
+            std::slice::from_raw_parts_mut(self.base.as_ptr().add(start), end - start)
+        });
         // SAFETY: as above.
-        unsafe { mprotect(pages, length, MprotectFlags::READ | MprotectFlags::EXEC) }.map_err(|errno| {
-            self.usable = false;
-            CodeError::Seal(errno)
-        })
+        unsafe { mprotect(pages, length, MprotectFlags::READ | MprotectFlags::EXEC) }.map_err(
+            |errno| {
+                self.usable = false;
+                CodeError::Seal(errno)
+            },
+        )
     }
 }
 
@@ -316,12 +365,18 @@ fn jump_stub(code: &mut Vec<u8>, function: usize) {
 }
 
 /// `mov rax, function; jmp save_all`, padded. The thunk will be at `address`.
-fn thunk(code: &mut Vec<u8>, function: usize, save_all: usize, address: usize) -> Result<(), CodeError> {
+fn thunk(
+    code: &mut Vec<u8>,
+    function: usize,
+    save_all: usize,
+    address: usize,
+) -> Result<(), CodeError> {
     let mut bytes = [0xcc; UNIT];
     bytes[..2].copy_from_slice(&[0x48, 0xb8]);
     patch::patch_64(&mut bytes, 2, function as u64);
     bytes[10] = 0xe9;
-    patch::patch_relative_32(&mut bytes, 11, address + 11, save_all, -4).map_err(|_| CodeError::Distance)?;
+    patch::patch_relative_32(&mut bytes, 11, address + 11, save_all, -4)
+        .map_err(|_| CodeError::Distance)?;
     code.extend_from_slice(&bytes);
     Ok(())
 }

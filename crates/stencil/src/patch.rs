@@ -54,7 +54,9 @@ pub fn patch_relative_32(
     target: usize,
     addend: i32,
 ) -> Result<(), OutOfRange> {
-    let distance = (target as i64).wrapping_sub(address as i64).wrapping_add(addend as i64);
+    let distance = (target as i64)
+        .wrapping_sub(address as i64)
+        .wrapping_add(addend as i64);
     patch_32s(code, at, distance as u64)
 }
 
@@ -66,10 +68,34 @@ mod tests {
     fn registers_go_into_their_fields() {
         // mov rax, rax with REX.W, as if operand 0 were in ModRM.rm and REX.B, operand 3 in ModRM.reg and REX.R.
         let holes = [
-            RegisterHole { offset: 0, operand: 0, from: 3, mask: 1, shift: 0 },
-            RegisterHole { offset: 2, operand: 0, from: 0, mask: 7, shift: 0 },
-            RegisterHole { offset: 0, operand: 3, from: 3, mask: 1, shift: 2 },
-            RegisterHole { offset: 2, operand: 3, from: 0, mask: 7, shift: 3 },
+            RegisterHole {
+                offset: 0,
+                operand: 0,
+                from: 3,
+                mask: 1,
+                shift: 0,
+            },
+            RegisterHole {
+                offset: 2,
+                operand: 0,
+                from: 0,
+                mask: 7,
+                shift: 0,
+            },
+            RegisterHole {
+                offset: 0,
+                operand: 3,
+                from: 3,
+                mask: 1,
+                shift: 2,
+            },
+            RegisterHole {
+                offset: 2,
+                operand: 3,
+                from: 0,
+                mask: 7,
+                shift: 3,
+            },
         ];
         let mut code = [0x48, 0x89, 0xc0];
         patch_registers(&mut code, &holes, &[13, 0, 0, 3]);
@@ -79,7 +105,13 @@ mod tests {
     #[test]
     fn inverted_fields_flip() {
         // The vvvv field of a VEX prefix holds register 0 as 1111.
-        let holes = [RegisterHole { offset: 0, operand: 1, from: 0, mask: 15, shift: 3 }];
+        let holes = [RegisterHole {
+            offset: 0,
+            operand: 1,
+            from: 0,
+            mask: 15,
+            shift: 3,
+        }];
         let mut code = [0b1111_1011];
         patch_registers(&mut code, &holes, &[0, 5, 0, 0]);
         assert_eq!(code, [0b1101_0011]);
@@ -94,7 +126,10 @@ mod tests {
         assert_eq!(patch_32u(&mut code, 0, 0x1_0000_0000), Err(OutOfRange));
         assert_eq!(patch_32u(&mut code, 0, 0xffff_ffff), Ok(()));
         assert_eq!(patch_8u(&mut code, 0, 256), Err(OutOfRange));
-        assert_eq!(patch_relative_32(&mut code, 0, 0x1000, 0x1_0000_0000, -4), Err(OutOfRange));
+        assert_eq!(
+            patch_relative_32(&mut code, 0, 0x1000, 0x1_0000_0000, -4),
+            Err(OutOfRange)
+        );
     }
 
     #[test]

@@ -63,7 +63,9 @@ impl Fp {
     }
     /// Its name in assembly.
     pub const fn name(self) -> &'static str {
-        ["xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7"][self.index()]
+        [
+            "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+        ][self.index()]
     }
 }
 
@@ -85,7 +87,11 @@ impl Register {
     /// The float register, if it is one.
     #[inline]
     pub const fn fp(self) -> Option<Fp> {
-        if self.0 >= 8 { Some(Fp(self.0 - 8)) } else { None }
+        if self.0 >= 8 {
+            Some(Fp(self.0 - 8))
+        } else {
+            None
+        }
     }
     /// Its class; `None` for no register.
     #[inline]

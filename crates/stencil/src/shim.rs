@@ -41,9 +41,20 @@ pub unsafe fn enter<R, F: FnOnce(&mut Activation) -> R>(
             (*call).result.write(on_exit(activation));
         }
     }
-    let mut call = Call { on_exit: MaybeUninit::new(on_exit), result: MaybeUninit::uninit() };
+    let mut call = Call {
+        on_exit: MaybeUninit::new(on_exit),
+        result: MaybeUninit::uninit(),
+    };
     // SAFETY: the caller vouches for the code; the shim keeps the C calling convention around it.
-    unsafe { enter_trace(code.get(), frame, polls, (&raw mut call).cast(), handler::<R, F> as *const () as usize) };
+    unsafe {
+        enter_trace(
+            code.get(),
+            frame,
+            polls,
+            (&raw mut call).cast(),
+            handler::<R, F> as *const () as usize,
+        )
+    };
     // SAFETY: the trace has left through the handler, which wrote the result.
     unsafe { call.result.assume_init() }
 }

@@ -174,7 +174,11 @@ impl StencilTable {
         let has_avx = std::arch::is_x86_feature_detected!("avx")
             && std::arch::is_x86_feature_detected!("bmi1")
             && std::arch::is_x86_feature_detected!("bmi2");
-        if has_avx { &crate::tables::AVX } else { &crate::tables::SSE2 }
+        if has_avx {
+            &crate::tables::AVX
+        } else {
+            &crate::tables::SSE2
+        }
     }
     /// Every table, whether or not this processor can run it.
     pub fn all() -> [&'static StencilTable; 2] {

@@ -8,12 +8,24 @@ use crate::stencil::{Constraints, Hole, RegisterHole, Stencil, StencilTable, Wid
 
 /// A register hole.
 const fn r(offset: u8, operand: u8, from: u8, mask: u8, shift: u8) -> RegisterHole {
-    RegisterHole { offset, operand, from, mask, shift }
+    RegisterHole {
+        offset,
+        operand,
+        from,
+        mask,
+        shift,
+    }
 }
 
 /// Any other hole.
 const fn h(cold: bool, offset: u8, width: W, value: V, addend: i32) -> Hole {
-    Hole { cold, offset, width, value, addend }
+    Hole {
+        cold,
+        offset,
+        width,
+        value,
+        addend,
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/stencils.rs"));

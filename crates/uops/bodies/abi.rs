@@ -110,7 +110,9 @@ pub fn imm32_in_register() -> i64 {
 pub fn cold() {
     core::intrinsics::cold_path();
     // SAFETY: the build removes the instruction.
-    unsafe { core::arch::asm!("call {}", sym hole_cold_marker, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!("call {}", sym hole_cold_marker, options(nomem, nostack, preserves_flags))
+    };
 }
 
 /// The same value, of which LLVM knows nothing.
@@ -118,7 +120,9 @@ pub fn cold() {
 pub fn opaque(value: i64) -> i64 {
     let mut value = value;
     // SAFETY: does nothing.
-    unsafe { core::arch::asm!("/* {} */", inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!("/* {} */", inout(reg) value, options(pure, nomem, nostack, preserves_flags))
+    };
     value
 }
 

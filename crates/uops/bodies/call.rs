@@ -26,7 +26,11 @@ fn object(result: Object) -> Option<Object> {
 
 #[inline(always)]
 fn status(result: i32) -> Option<i64> {
-    if result < 0 { None } else { Some(result as i64) }
+    if result < 0 {
+        None
+    } else {
+        Some(result as i64)
+    }
 }
 
 #[inline(always)]
@@ -112,7 +116,9 @@ pub unsafe fn leaf_status_3(a: Object, b: Object, c: Object) -> Option<i64> {
 #[inline(always)]
 pub unsafe fn push_arg(a: Object) {
     // SAFETY: the immediate operand is an offset in the outgoing argument area.
-    unsafe { asm!("mov qword ptr [rsp + {}], {}", sym hole_imm32, in(reg) a, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov qword ptr [rsp + {}], {}", sym hole_imm32, in(reg) a, options(nostack, preserves_flags))
+    };
 }
 
 #[inline(always)]

@@ -2,8 +2,8 @@
 
 use crate::abi::{Object, imm64, load, load_activation, offset, store};
 use crate::layout::{
-    ACTIVATION_POLL32_EXPECTED, ACTIVATION_POLL32_WORD, ACTIVATION_POLL64_EXPECTED, ACTIVATION_POLL64_WORD,
-    FRAME_INSTRUCTION,
+    ACTIVATION_POLL32_EXPECTED, ACTIVATION_POLL32_WORD, ACTIVATION_POLL64_EXPECTED,
+    ACTIVATION_POLL64_WORD, FRAME_INSTRUCTION,
 };
 use crate::refcount::xdecref;
 
@@ -46,7 +46,11 @@ pub unsafe fn poll_word32() -> Option<()> {
     let word = load_activation!(ACTIVATION_POLL32_WORD);
     let expected = load_activation!(ACTIVATION_POLL32_EXPECTED);
     // SAFETY: the host gave the address of the word.
-    if unsafe { load::<u32>(word as Object, 0) } == expected as u32 { Some(()) } else { None }
+    if unsafe { load::<u32>(word as Object, 0) } == expected as u32 {
+        Some(())
+    } else {
+        None
+    }
 }
 
 #[inline(always)]
@@ -54,11 +58,19 @@ pub unsafe fn poll_word64() -> Option<()> {
     let word = load_activation!(ACTIVATION_POLL64_WORD);
     let expected = load_activation!(ACTIVATION_POLL64_EXPECTED);
     // SAFETY: the host gave the address of the word.
-    if unsafe { load::<u64>(word as Object, 0) } == expected { Some(()) } else { None }
+    if unsafe { load::<u64>(word as Object, 0) } == expected {
+        Some(())
+    } else {
+        None
+    }
 }
 
 #[inline(always)]
 pub unsafe fn guard_valid() -> Option<()> {
     // SAFETY: the host gave the address of the word.
-    if unsafe { load::<u32>(imm64() as Object, 0) } == 0 { Some(()) } else { None }
+    if unsafe { load::<u32>(imm64() as Object, 0) } == 0 {
+        Some(())
+    } else {
+        None
+    }
 }

@@ -2,7 +2,9 @@
 
 use core::arch::asm;
 
-use crate::abi::{Object, hole_imm32, imm32, imm64, leave_if_zero, leave_unless_equal, load, offset};
+use crate::abi::{
+    Object, hole_imm32, imm32, imm64, leave_if_zero, leave_unless_equal, load, offset,
+};
 use crate::layout::{FRAME_OBJECT, OBJECT_REFCOUNT, OBJECT_TYPE};
 
 #[inline(always)]

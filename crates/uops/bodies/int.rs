@@ -84,7 +84,11 @@ pub fn int_mod(a: i64, b: i64) -> Option<i64> {
     }
     // SAFETY: b is neither 0 nor -1.
     let remainder = unsafe { unchecked_rem(a, b) };
-    Some(if remainder != 0 && (remainder ^ b) < 0 { remainder + b } else { remainder })
+    Some(if remainder != 0 && (remainder ^ b) < 0 {
+        remainder + b
+    } else {
+        remainder
+    })
 }
 
 #[inline(always)]
@@ -133,7 +137,11 @@ pub fn int_shl(a: i64, b: i64) -> Option<i64> {
         return None;
     }
     let shifted = a << b;
-    if shifted >> b != a { None } else { Some(shifted) }
+    if shifted >> b != a {
+        None
+    } else {
+        Some(shifted)
+    }
 }
 
 #[inline(always)]
@@ -144,7 +152,11 @@ pub fn int_shr(a: i64, b: i64) -> Option<i64> {
 #[inline(always)]
 pub fn int_shl_imm(a: i64) -> Option<i64> {
     let shifted = with_imm!("shlq", hole_imm8, a);
-    if with_imm!("sarq", hole_imm8, shifted) != a { None } else { Some(shifted) }
+    if with_imm!("sarq", hole_imm8, shifted) != a {
+        None
+    } else {
+        Some(shifted)
+    }
 }
 
 #[inline(always)]
@@ -196,5 +208,9 @@ pub fn int_truediv(a: i64, b: i64) -> Option<f64> {
     const LIMIT: i64 = (1 << 53) - 1;
     let fits = |value: i64| value.wrapping_add(LIMIT) as u64 <= 2 * LIMIT as u64;
     leave_if_zero!(b);
-    if fits(a) && fits(b) { Some(int_to_float(a) / int_to_float(b)) } else { None }
+    if fits(a) && fits(b) {
+        Some(int_to_float(a) / int_to_float(b))
+    } else {
+        None
+    }
 }

@@ -9,9 +9,21 @@
 //! What to mind: the build rejects a body in whose code an input register is changed. Comparing for equality and leaving if
 //! different lets LLVM take one value for the other, so equality guards are written with [`abi::leave_unless_equal`] and its kin.
 #![no_std]
-#![feature(explicit_tail_calls, rust_preserve_none_cc, core_intrinsics, asm_goto_with_outputs)]
-#![allow(internal_features, incomplete_features, reason = "the stencils need calling conventions and tail calls that are not stable yet")]
-#![allow(clippy::missing_safety_doc, reason = "bodies are called by generated wrappers only; what they rely on is the uop's meaning")]
+#![feature(
+    explicit_tail_calls,
+    rust_preserve_none_cc,
+    core_intrinsics,
+    asm_goto_with_outputs
+)]
+#![allow(
+    internal_features,
+    incomplete_features,
+    reason = "the stencils need calling conventions and tail calls that are not stable yet"
+)]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "bodies are called by generated wrappers only; what they rely on is the uop's meaning"
+)]
 
 #[path = "../src/layout.rs"]
 mod layout;
@@ -30,6 +42,9 @@ mod sequence;
 
 mod wrappers {
     use crate::abi::*;
-    use crate::{call::*, constant::*, float::*, frame::*, guard::*, int::*, machine::*, object::*, refcount::*, sequence::*};
+    use crate::{
+        call::*, constant::*, float::*, frame::*, guard::*, int::*, machine::*, object::*,
+        refcount::*, sequence::*,
+    };
     include!(env!("SERIGRAPH_WRAPPERS"));
 }

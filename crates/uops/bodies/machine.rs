@@ -31,7 +31,9 @@ pub fn move_fp(a: f64) -> f64 {
 #[inline(always)]
 pub fn save_gp(a: i64) {
     // SAFETY: writes a scratch register.
-    unsafe { asm!("mov rax, {}", in(reg) a, out("rax") _, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov rax, {}", in(reg) a, out("rax") _, options(nomem, nostack, preserves_flags))
+    };
 }
 
 #[inline(always)]
@@ -58,14 +60,18 @@ pub fn restore_fp() -> f64 {
 #[inline(always)]
 pub fn spill_gp(a: i64) {
     // SAFETY: the immediate operand is the offset of a spill slot.
-    unsafe { asm!("mov qword ptr [rsp + {}], {}", sym hole_imm32, in(reg) a, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov qword ptr [rsp + {}], {}", sym hole_imm32, in(reg) a, options(nostack, preserves_flags))
+    };
 }
 
 #[inline(always)]
 pub fn reload_gp() -> i64 {
     let value;
     // SAFETY: the immediate operand is the offset of a spill slot.
-    unsafe { asm!("mov {}, qword ptr [rsp + {}]", out(reg) value, sym hole_imm32, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {}, qword ptr [rsp + {}]", out(reg) value, sym hole_imm32, options(nostack, preserves_flags))
+    };
     value
 }
 
@@ -86,13 +92,17 @@ pub fn reload_fp() -> f64 {
 #[inline(always)]
 pub fn spill_saved() {
     // SAFETY: the immediate operand is the offset of a spill slot.
-    unsafe { asm!("mov qword ptr [rsp + {}], rax", sym hole_imm32, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov qword ptr [rsp + {}], rax", sym hole_imm32, options(nostack, preserves_flags))
+    };
 }
 
 #[inline(always)]
 pub fn reload_saved() {
     // SAFETY: the immediate operand is the offset of a spill slot; rax is a scratch register.
-    unsafe { asm!("mov rax, qword ptr [rsp + {}]", sym hole_imm32, out("rax") _, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov rax, qword ptr [rsp + {}]", sym hole_imm32, out("rax") _, options(nostack, preserves_flags))
+    };
 }
 
 #[inline(always)]

@@ -3,11 +3,12 @@
 use core::arch::asm;
 
 use crate::abi::{
-    Object, cold, hole_box_float_thunk, hole_box_int, hole_unbox_big_int_thunk, imm64, load, offset, store, word64,
+    Object, cold, hole_box_float_thunk, hole_box_int, hole_unbox_big_int_thunk, imm64, load,
+    offset, store, word64,
 };
 use crate::layout::{
-    FLOAT_VALUE, INT_COMPACT_LIMIT, INT_DIGITS, INT_SIGN_MASK, INT_TAG, OBJECT_REFCOUNT, OBJECT_TYPE, SMALL_INT_COUNT,
-    SMALL_INT_MIN, SMALL_INT_STRIDE,
+    FLOAT_VALUE, INT_COMPACT_LIMIT, INT_DIGITS, INT_SIGN_MASK, INT_TAG, OBJECT_REFCOUNT,
+    OBJECT_TYPE, SMALL_INT_COUNT, SMALL_INT_MIN, SMALL_INT_STRIDE,
 };
 
 #[inline(always)]
