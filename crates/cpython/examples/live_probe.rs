@@ -570,6 +570,18 @@ fn adaptive(arguments: &[*mut PyObject]) -> Result<Owned, String> {
     Ok(list(forms))
 }
 
+/// `heap()`: `[code, has a back edge]` of all code objects that are found.
+fn heap(_: &[*mut PyObject]) -> Result<Owned, String> {
+    let thread = Thread::current().ok_or("no thread")?;
+    Ok(list(cpython::heap::code_objects(thread).into_iter().map(
+        |code| {
+            // SAFETY: a code object that the list keeps alive.
+            let loops = cpython::heap::has_back_edge(unsafe { CodeRef::from_raw(code.as_ptr()) });
+            list([code, int(loops.into())])
+        },
+    )))
+}
+
 const FUNCTIONS: &[(&str, Body)] = &[
     ("start", start),
     ("detect", detect),
@@ -595,6 +607,7 @@ const FUNCTIONS: &[(&str, Body)] = &[
     ("watch", watch),
     ("unwatch", unwatch),
     ("adaptive", adaptive),
+    ("heap", heap),
 ];
 
 unsafe extern "C" fn call(index: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {

@@ -142,6 +142,12 @@ impl CodeRef {
         qualname;
     }
 
+    /// The number of constants.
+    #[inline]
+    pub fn const_count(self) -> u32 {
+        tuple_size(self.consts())
+    }
+
     /// A constant, borrowed. `index` must be in range, as it is in validated code.
     #[inline]
     pub fn constant(self, index: u32) -> *mut PyObject {
@@ -254,15 +260,8 @@ impl CodeRef {
     )]
     pub fn validate(self) -> Result<Result<ValidatedCode, BadCode>, ()> {
         let code = self.co_code().ok_or(())?;
-        // SAFETY: `co_code` is a bytes object; consts and names are tuples, whose size is `ob_size`.
-        let (bytes, consts, names) = unsafe {
-            let size = layout().object.size;
-            (
-                bytes_of(code.as_ptr()),
-                read::<isize>(self.consts().cast(), size),
-                read::<isize>(self.names().cast(), size),
-            )
-        };
+        // SAFETY: `co_code` is a bytes object, alive until the end of this function.
+        let bytes = unsafe { bytes_of(code.as_ptr()) };
         if self.kinds().len() != self.nlocalsplus() as usize
             || bytes.len() != self.unit_count() as usize * 2
         {
@@ -273,8 +272,8 @@ impl CodeRef {
             code: bytes,
             exception_table: self.exception_table(),
             stack_size: self.stack_size(),
-            consts: consts as u32,
-            names: names as u32,
+            consts: self.const_count(),
+            names: tuple_size(self.names()),
             kinds: self.kinds(),
         }))
     }
@@ -314,12 +313,14 @@ unsafe fn bytes_of<'a>(bytes: *mut PyObject) -> &'a [u8] {
     }
 }
 
+fn tuple_size(tuple: *mut PyObject) -> u32 {
+    // SAFETY: consts and names of a code object are tuples.
+    unsafe { read::<isize>(tuple.cast(), layout().tuple.size) as u32 }
+}
+
 fn tuple_item(tuple: *mut PyObject, index: u32) -> *mut PyObject {
     let layout = &layout().tuple;
-    debug_assert!(
-        // SAFETY: consts and names of a code object are tuples.
-        (index as isize) < unsafe { read::<isize>(tuple.cast(), layout.size) }
-    );
+    debug_assert!(index < tuple_size(tuple));
     // SAFETY: the index is in range by the contract of the callers.
     unsafe { read(tuple.cast(), layout.items + index as usize * 8) }
 }

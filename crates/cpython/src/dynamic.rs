@@ -201,6 +201,8 @@ api! {
         generator_type = "PyGen_Type";
         /// The type of coroutines (`Include/cpython/genobject.h`).
         coroutine_type = "PyCoro_Type";
+        /// The type of asynchronous generators (`Include/cpython/genobject.h`).
+        async_generator_type = "PyAsyncGen_Type";
     }
 }
 

@@ -13,6 +13,7 @@ pub mod code;
 pub mod dynamic;
 pub mod exception_table;
 pub mod frame;
+pub mod heap;
 pub mod layout;
 mod memory;
 pub mod monitoring;

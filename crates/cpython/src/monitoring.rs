@@ -344,10 +344,9 @@ fn find_monitors(name: *mut PyObject) -> Result<usize, CheckError> {
     let expected = fields.monitoring_tool_names;
     // SAFETY: the GIL is held.
     let interpreter = unsafe { ffi::PyInterpreterState_Get() }.cast::<u8>();
-    let mut offsets = std::iter::once(expected).chain(expected - NEAR..expected);
+    let mut offsets = std::iter::once(expected).chain(expected - NEAR..expected + 256);
     let is_there = |&offset: &usize| {
-        // SAFETY: the word is inside the interpreter state: that is longer than what its last fields need, and the search does
-        // not go beyond them.
+        // SAFETY: the word is inside the interpreter state: that goes on for 600 bytes after the array, in every release.
         offset % 8 == 0 && unsafe { read::<*mut PyObject>(interpreter, offset + ours) } == name
     };
     match offsets.find(is_there) {

@@ -5,6 +5,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::dynamic::{Api, MissingSymbol};
+use crate::ffi;
 use crate::layout::Layout;
 use crate::layout::check::{self, CheckError};
 use crate::version::{self, Minor, Unsupported, Version};
@@ -38,6 +39,8 @@ pub enum StartError {
     Unsupported(Unsupported),
     /// A symbol is missing.
     MissingSymbol(MissingSymbol),
+    /// Not called in the main interpreter.
+    Subinterpreter,
     /// A structure is not laid out as expected.
     Layout(CheckError),
 }
@@ -47,6 +50,12 @@ impl fmt::Display for StartError {
         match self {
             StartError::Unsupported(error) => error.fmt(f),
             StartError::MissingSymbol(error) => error.fmt(f),
+            StartError::Subinterpreter => {
+                write!(
+                    f,
+                    "Serigraph can be started in the main interpreter only, this is a subinterpreter"
+                )
+            }
             StartError::Layout(error) => error.fmt(f),
         }
     }
@@ -67,6 +76,10 @@ pub fn start() -> Result<&'static Runtime, StartError> {
     }
     let version = version::detect().map_err(StartError::Unsupported)?;
     let api = Api::load(version).map_err(StartError::MissingSymbol)?;
+    // SAFETY: the GIL is held.
+    if unsafe { ffi::PyInterpreterState_Get().cast::<u8>() != (api.main_interpreter)() } {
+        return Err(StartError::Subinterpreter);
+    }
     let mut candidate = Runtime {
         version,
         api,

@@ -151,7 +151,7 @@ fn frames(
         marker,
         pointer(fields.localsplus + 5 * 8),
     )?;
-    let executing = adaptive_at(
+    let executing = opcode_at(
         runtime,
         code.as_ptr(),
         field::<usize>(frame, fields.instruction),
@@ -218,16 +218,19 @@ fn int_in(of: *mut PyObject, offset: usize) -> i64 {
     i64::from(field::<i32>(of.cast(), offset))
 }
 
-/// The opcode at an address inside the running bytecode of `code`.
-fn adaptive_at(runtime: &Runtime, code: *mut PyObject, address: usize) -> Option<Opcode> {
+/// The opcode of the code unit at an address inside the running bytecode of `code`. It is read from the pure bytecode, as
+/// other tools' LINE and INSTRUCTION events hide the running one.
+fn opcode_at(runtime: &Runtime, code: *mut PyObject, address: usize) -> Option<Opcode> {
     let first = code.addr() + runtime.layout.code.adaptive;
     let units: isize = field(code.cast(), runtime.layout.object.size);
     let unit = address.checked_sub(first)? / 2;
+    // SAFETY: a valid code object.
+    let bytes = object("code.adaptive", unsafe { (runtime.api.code_bytes)(code) }).ok()?;
     if unit >= units as usize {
         return None;
     }
-    let number: u8 = field(code.cast(), runtime.layout.code.adaptive + unit * 2);
-    Adaptive::from_number(runtime.layout.minor, number)?.base()
+    let number: u8 = field(bytes.as_ptr().cast(), runtime.layout.bytes.data + unit * 2);
+    Opcode::from_number(runtime.layout.minor, number)
 }
 
 fn code_object(runtime: &Runtime, code: *mut PyObject) -> Outcome {
@@ -301,7 +304,7 @@ fn code_object(runtime: &Runtime, code: *mut PyObject) -> Outcome {
         field(kinds.cast(), runtime.layout.bytes.data),
     )?;
     let start = fields.adaptive + int_in(code, fields.first_traceable) as usize * 2;
-    let first = adaptive_at(runtime, code, code.addr() + start);
+    let first = opcode_at(runtime, code, code.addr() + start);
     same("code.first_traceable", Some(Opcode::Resume), first)?;
     adaptive_code(runtime, code)
 }
@@ -408,11 +411,11 @@ fn thread_state(runtime: &Runtime, thread: *const u8, code: *mut PyObject) -> Ou
             ffi::PyErr_Clear();
         }
 
-        let before: c_int = field(thread, fields.tracing);
+        let tracing: c_int = field(thread, fields.tracing);
         (runtime.api.enter_tracing)(thread.cast_mut().cast());
         let inside: c_int = field(thread, fields.tracing);
         (runtime.api.leave_tracing)(thread.cast_mut().cast());
-        same("thread.tracing", before + 1, inside)?;
+        same("thread.tracing", tracing + 1, inside)?;
         let event: c_int = field(thread, fields.what_event);
         holds(
             "thread.what_event",
@@ -454,6 +457,10 @@ fn thread_state(runtime: &Runtime, thread: *const u8, code: *mut PyObject) -> Ou
         (runtime.api.set_handled)(handled.as_ref().map_or(ptr::null_mut(), Owned::as_ptr));
         same("thread.exc_info", exception.as_ptr(), found)?;
 
+        // In a callback of a tool, code is not brought up to date.
+        if tracing > 0 {
+            return Ok(());
+        }
         let version: u64 = match runtime.layout.minor {
             Minor::V312 => field(interpreter, runtime.layout.interpreter.monitoring_version),
             Minor::V313 => field::<u64>(thread, fields.eval_breaker) & !0xff,
