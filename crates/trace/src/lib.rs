@@ -19,3 +19,4 @@ pub mod regalloc;
 pub mod testhost;
 pub mod generate;
 pub mod opt;
+pub mod mini;

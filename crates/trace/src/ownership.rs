@@ -86,6 +86,22 @@ pub fn is_null(inst: &Inst) -> bool {
     inst.uop == Uop::ConstObject && inst.imm == 0
 }
 
+/// Whether two values are always the same object: one value, or phis of the same values.
+pub fn same_value(trace: &Trace, a: ValueId, b: ValueId) -> bool {
+    // The initial and the next value, if this is a phi that is not always its initial value.
+    let carried = |value: ValueId| {
+        let inst = trace.inst(value);
+        match (inst.uop, &trace.end, trace.loop_start) {
+            (Uop::Phi, End::Loop(next), Some(start)) => {
+                let (initial, next) = (inst.args[0], next[value.index() - start.index() - 1]);
+                if next == initial || next == value { (initial, ValueId::NONE) } else { (initial, next) }
+            }
+            _ => (value, ValueId::NONE),
+        }
+    };
+    a == b || carried(a) == carried(b)
+}
+
 impl State {
     /// The state at the start of a trace.
     pub fn new(trace: &Trace) -> State {
@@ -282,10 +298,13 @@ impl State {
                 _ if !trace.loop_synced.contains(&slot) => SlotMemory::Stale,
                 (SlotMemory::Stale, _) => return error(at, format!("slot {slot} is stale where the loop wants it synced")),
                 (SlotMemory::Dead, _) | (_, SlotMemory::Dead) => return error(at, format!("slot {slot} is not in use throughout")),
-                (SlotMemory::Holds(a), SlotMemory::Holds(b)) if a == b => SlotMemory::Holds(a),
                 (SlotMemory::Holds(a), SlotMemory::Holds(b)) => {
                     let phi = phis.iter().find(|c| c.object && c.initial == a && c.next == b);
-                    phi.map_or(SlotMemory::Entry, |c| SlotMemory::Holds(c.phi))
+                    match phi {
+                        Some(carried) => SlotMemory::Holds(carried.phi),
+                        None if a == b => SlotMemory::Holds(a),
+                        None => SlotMemory::Entry,
+                    }
                 }
                 _ => SlotMemory::Entry,
             };

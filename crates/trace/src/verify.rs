@@ -17,7 +17,7 @@
 
 use crate::exit::plan_exits;
 use crate::ir::{End, FrameId, Inst, SnapshotId, Trace, ValueId};
-use crate::ownership::{SlotMemory, State};
+use crate::ownership::{SlotMemory, State, same_value};
 use serigraph_uops::{Effects, Exit, Immediate, Kind, Uop, layout};
 use std::fmt;
 
@@ -402,7 +402,7 @@ fn escapes(trace: &Trace) -> Result {
         }
         for slot in trace.slots(&frames[0]).iter().filter(|s| s.slot < trace.locals) {
             let memory = state.slot(slot.slot);
-            if memory != SlotMemory::Holds(slot.value) {
+            if !matches!(memory, SlotMemory::Holds(value) if same_value(trace, value, slot.value)) {
                 return bad(place, format!("slot {} is not in memory while {} runs", slot.slot, inst.uop.name()));
             }
         }

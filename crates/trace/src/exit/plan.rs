@@ -2,7 +2,7 @@
 
 use super::{BoxKind, Count, Make, PlanFrame, PlanId, Plans, Raw, SlotWrite, Source, Store};
 use crate::ir::{End, SnapshotId, Trace, ValueId};
-use crate::ownership::{OwnershipError, SlotMemory, State, is_null};
+use crate::ownership::{OwnershipError, SlotMemory, State, is_null, same_value};
 use serigraph_uops::Uop;
 
 /// The exits of a trace.
@@ -120,7 +120,8 @@ impl Planner {
             let running = frame.frame.0 == 0;
             for &slot in trace.slots(frame) {
                 let memory = if running { state.slot(slot.slot) } else { SlotMemory::Dead };
-                if memory != SlotMemory::Holds(slot.value) {
+                let held = matches!(memory, SlotMemory::Holds(value) if same_value(trace, value, slot.value));
+                if !held {
                     let value = self.need(trace, at, slot.value)?;
                     let release_old = memory != SlotMemory::Dead;
                     self.plans.writes.push(SlotWrite { slot: slot.slot, value, release_old });

@@ -3,6 +3,7 @@
 //! They work on the host that [`TestHost::with_current`] names; the references they return are new.
 
 use super::{CURRENT, TestHost, Type};
+use crate::opt::HostTypes;
 use serigraph_uops::layout;
 
 /// A helper function by its signature.
@@ -264,4 +265,36 @@ pub extern "C" fn unbox_big_int(object: u64) -> BigInt {
 /// As `_Py_Dealloc`; the second argument is for the engine.
 pub extern "C" fn dealloc(object: u64, _activation: *mut u8) {
     with_host(|host| host.heap.free(object));
+}
+
+/// What the optimiser is told about the test host. Its functions, too, need a current host.
+pub fn host_types(host: &TestHost) -> HostTypes {
+    let heap = &host.heap;
+    HostTypes {
+        int: heap.type_address(Type::Int),
+        float: heap.type_address(Type::Float),
+        bool_: heap.type_address(Type::Bool),
+        none_type: heap.type_address(Type::None),
+        // There are no strings and ranges; a type of nothing.
+        str_: heap.type_address(Type::Type) + 1,
+        range: heap.type_address(Type::Type) + 2,
+        list: heap.type_address(Type::List),
+        tuple: heap.type_address(Type::Tuple),
+        range_iterator: heap.type_address(Type::RangeIterator),
+        list_iterator: heap.type_address(Type::ListIterator),
+        tuple_iterator: heap.type_address(Type::Type) + 3,
+        none: heap.none(),
+        true_: heap.bool(true),
+        false_: heap.bool(false),
+        bool_table: heap.bool_table(),
+        type_of: |object| with_host(|host| host.heap.load64(object + layout::OBJECT_TYPE as u64)),
+        int_value: |object| with_host(|host| i64::try_from(host.heap.int_value(object)).ok()),
+        float_value: |object| with_host(|host| host.heap.float_value(object)),
+        small_int: |value| {
+            let index = value.wrapping_sub(layout::SMALL_INT_MIN) as u64;
+            let small = index < layout::SMALL_INT_COUNT;
+            small.then(|| with_host(|host| host.heap.small_ints() + index * layout::SMALL_INT_STRIDE as u64))
+        },
+        is_immortal: |object| with_host(|host| host.heap.count(object).is_none()),
+    }
 }

@@ -104,6 +104,15 @@ impl TestHost {
         restore(exits.plans.plan(plan), &mut restorer, &mut Scratch::default());
     }
 
+    /// Where the last exit left: the instruction and the stack top.
+    pub fn position(&self) -> (u32, u32) {
+        (self.exit_ip, self.exit_top)
+    }
+    /// Says where a program stands that was left otherwise.
+    pub fn set_position(&mut self, ip: u32, top: u32) {
+        (self.exit_ip, self.exit_top) = (ip, top);
+    }
+
     /// A restorer for plans whose values are read by a function: for exits of machine code.
     pub fn leaving<V: Copy, F: FnMut(V) -> u64>(&mut self, values: F) -> Leaving<'_, V, F> {
         Leaving { host: self, values, value: std::marker::PhantomData }
@@ -148,7 +157,8 @@ impl TestHost {
         for object in held.into_iter().filter(|o| *o != 0) {
             self.heap.decref(object);
         }
-        let leaked: Vec<String> = self.heap.alive().map(|(_, is)| format!("a {is:?} has leaked")).collect();
+        let mut leaked: Vec<String> = self.heap.alive().map(|(_, is)| format!("a {is:?} has leaked")).collect();
+        leaked.sort();
         self.heap.errors.extend(leaked);
         self.heap.check_freed();
         std::mem::take(&mut self.heap.errors)

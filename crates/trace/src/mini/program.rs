@@ -1,0 +1,414 @@
+//! Programs in the small bytecode, and random ones.
+
+use crate::random::Random;
+use crate::testhost::{TestHost, functions};
+use std::fmt::{self, Display, Formatter};
+
+/// An instruction. Jumps name instructions by their index.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Op {
+    /// Pushes a local; raises if it is unbound.
+    LoadFast(u32),
+    /// Pushes a constant.
+    LoadConst(u32),
+    /// Pops into a local.
+    StoreFast(u32),
+    /// Pops two numbers, pushes the result; raises for other objects.
+    Binary(Operator),
+    /// Pops two objects, pushes a bool; raises for what is no number.
+    Compare(Comparison),
+    /// Pops two objects, pushes whether they are one.
+    Is,
+    /// Pops a bool, jumps if it is false; raises for other objects.
+    JumpIfFalse(u32),
+    /// Jumps forward.
+    Jump(u32),
+    /// Jumps back to a loop header.
+    JumpBack(u32),
+    /// Pushes the next item of the iterator on top of the stack, or pops that and jumps.
+    ForIter(u32),
+    /// Pops a list and an index, pushes the item; raises if there is none.
+    GetItem,
+    /// Pops a value, a list and an index (on top), sets the item; raises if there is none.
+    SetItem,
+    /// Pops an object, pushes what the helper makes of it. May run anything.
+    Call1(u64),
+    /// Pops two objects, pushes what the helper makes of them. May run anything.
+    Call2(u64),
+    /// Pops an object.
+    Pop,
+    /// The end.
+    End,
+}
+
+/// Operators on numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Operator {
+    Add,
+    Sub,
+    Mul,
+    FloorDiv,
+    Mod,
+    TrueDiv,
+    And,
+    Or,
+    Xor,
+    Shl,
+    Shr,
+}
+
+/// Comparisons of numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Comparison {
+    Lt,
+    Le,
+    Eq,
+    Ne,
+}
+
+/// An object that a program begins with.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Literal {
+    /// Null: an unbound local.
+    Unbound,
+    /// None.
+    None,
+    /// A bool.
+    Bool(bool),
+    /// An int.
+    Int(i128),
+    /// A float.
+    Float(f64),
+    /// An object whose death is logged.
+    Noisy(u64),
+    /// A list.
+    List(Vec<Literal>),
+    /// A range iterator: start, step, length.
+    Range(i64, i64, i64),
+    /// An iterator over a list.
+    ListIterator(Vec<Literal>),
+    /// The object of an earlier local.
+    SameAs(u32),
+}
+
+/// A program.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its instructions.
+    pub code: Vec<Op>,
+    /// Its constants.
+    pub constants: Vec<Literal>,
+    /// What the locals hold at the start.
+    pub locals: Vec<Literal>,
+    /// The iterator on the stack at the start, if any.
+    pub iterator: Option<Literal>,
+}
+
+/// Operand stack entries that any program needs at most.
+pub const STACK: u32 = 8;
+
+impl Literal {
+    /// Makes the object, a new reference.
+    pub fn make(&self, host: &mut TestHost) -> u64 {
+        let all = |items: &[Literal], host: &mut TestHost| items.iter().map(|i| i.make(host)).collect::<Vec<_>>();
+        match self {
+            Literal::Unbound => 0,
+            Literal::None => host.heap.none(),
+            Literal::Bool(value) => host.heap.bool(*value),
+            Literal::Int(value) => host.heap.any_int(*value),
+            Literal::Float(value) => host.heap.float(*value),
+            Literal::Noisy(number) => host.heap.noisy(*number),
+            Literal::List(items) => {
+                let items = all(items, host);
+                host.heap.list(&items)
+            }
+            Literal::Range(start, step, length) => host.heap.range_iterator(*start, *step, *length),
+            Literal::ListIterator(items) => {
+                let items = all(items, host);
+                let list = host.heap.list(&items);
+                host.heap.list_iterator(list)
+            }
+            Literal::SameAs(local) => {
+                let object = host.slot(*local);
+                if object != 0 {
+                    host.heap.incref(object);
+                }
+                object
+            }
+        }
+    }
+}
+
+impl Program {
+    /// A host with the program's frame, and the program's constants, of which the program has a reference each.
+    pub fn start(&self) -> (TestHost, Vec<u64>) {
+        let mut host = TestHost::new(self.locals.len() as u32 + STACK);
+        for (slot, literal) in self.locals.iter().enumerate() {
+            let object = literal.make(&mut host);
+            host.set_slot(slot as u32, object);
+        }
+        if let Some(iterator) = &self.iterator {
+            let object = iterator.make(&mut host);
+            host.set_slot(self.locals.len() as u32, object);
+        }
+        let constants = self.constants.iter().map(|c| c.make(&mut host)).collect();
+        (host, constants)
+    }
+    /// The stack top at the start.
+    pub fn top(&self) -> u32 {
+        self.locals.len() as u32 + u32::from(self.iterator.is_some())
+    }
+
+    /// A random program with one loop that ends.
+    pub fn random(random: &mut Random) -> Program {
+        let locals = 3 + random.below(4);
+        let mut writer = Writer { random, code: Vec::new(), constants: Vec::new(), locals, reserved: 0 };
+        let mut values: Vec<Literal> = Vec::new();
+        for slot in 0..locals {
+            let value = if slot > 0 && writer.random.one_in(8) {
+                Literal::SameAs(writer.random.below(slot))
+            } else {
+                writer.literal(true)
+            };
+            values.push(value);
+        }
+        let iterator = match writer.random.below(3) {
+            0 => None,
+            1 => {
+                let length = 3 + writer.random.below(20);
+                Some(Literal::ListIterator((0..length).map(|_| writer.literal(false)).collect()))
+            }
+            _ => {
+                let (start, step) = (writer.random.below(600) as i64 - 20, writer.random.below(5) as i64 - 2);
+                Some(Literal::Range(start, step, 3 + i64::from(writer.random.below(30))))
+            }
+        };
+        let mut exits = Vec::new();
+        if iterator.is_some() {
+            writer.code.push(Op::ForIter(0));
+            exits.push(0);
+            let target = writer.random.below(locals);
+            writer.code.push(Op::StoreFast(target));
+        } else {
+            // A counter in local 0, which nothing else writes.
+            writer.reserved = 1;
+            let limit = 4 + writer.random.below(30) as i128;
+            let near_the_end = writer.random.one_in(4);
+            let first = if near_the_end { i128::from(i64::MAX) - limit / 2 } else { 250 };
+            values[0] = Literal::Int(first);
+            let limit = writer.constant(Literal::Int(first + limit));
+            writer.code.extend([Op::LoadFast(0), Op::LoadConst(limit), Op::Compare(Comparison::Lt)]);
+            exits.push(writer.code.len());
+            writer.code.push(Op::JumpIfFalse(0));
+        }
+        let statements = 1 + writer.random.below(7);
+        for _ in 0..statements {
+            writer.statement(2);
+        }
+        if iterator.is_none() {
+            let one = writer.constant(Literal::Int(1));
+            writer.code.extend([Op::LoadFast(0), Op::LoadConst(one), Op::Binary(Operator::Add), Op::StoreFast(0)]);
+        }
+        writer.code.push(Op::JumpBack(0));
+        let end = writer.code.len() as u32;
+        writer.code.push(Op::End);
+        for at in exits {
+            match &mut writer.code[at] {
+                Op::ForIter(target) | Op::JumpIfFalse(target) => *target = end,
+                _ => {}
+            }
+        }
+        Program { code: writer.code, constants: writer.constants, locals: values, iterator }
+    }
+}
+
+struct Writer<'a> {
+    random: &'a mut Random,
+    code: Vec<Op>,
+    constants: Vec<Literal>,
+    locals: u32,
+    /// Locals below this are not written by statements.
+    reserved: u32,
+}
+
+impl Writer<'_> {
+    fn constant(&mut self, literal: Literal) -> u32 {
+        self.constants.push(literal);
+        self.constants.len() as u32 - 1
+    }
+
+    fn int(&mut self) -> i128 {
+        let small = i128::from(self.random.below(12)) - 4;
+        match self.random.below(12) {
+            0 => i128::from(i64::MAX) - i128::from(self.random.below(40)),
+            1 => i128::from(i64::MIN) + i128::from(self.random.below(40)),
+            2 => 1 << 70,
+            3 | 4 => 200 + i128::from(self.random.below(100)),
+            5 => i128::from(self.random.bits() as i64 >> 20),
+            _ => small,
+        }
+    }
+
+    fn literal(&mut self, any: bool) -> Literal {
+        match self.random.below(if any { 20 } else { 16 }) {
+            0 => Literal::None,
+            1 => Literal::Bool(self.random.one_in(2)),
+            2 => Literal::Noisy(self.random.below(100).into()),
+            3..=6 => Literal::Float(self.float()),
+            7..=15 => Literal::Int(self.int()),
+            16 => Literal::Unbound,
+            _ => {
+                let length = 2 + self.random.below(9);
+                let alike = self.random.below(3);
+                let items = (0..length).map(|_| match alike {
+                    0 => Literal::Int(i128::from(self.random.below(700)) - 9),
+                    1 => Literal::Float(self.float()),
+                    _ => self.literal(false),
+                });
+                Literal::List(items.collect())
+            }
+        }
+    }
+
+    fn float(&mut self) -> f64 {
+        match self.random.below(8) {
+            0 => 0.0,
+            1 => f64::INFINITY,
+            2 => f64::NAN,
+            3 => -0.0,
+            4 => 1e300,
+            _ => f64::from(self.random.below(64)) / 4.0 - 3.0,
+        }
+    }
+
+    fn local(&mut self) -> u32 {
+        self.random.below(self.locals)
+    }
+
+    fn target(&mut self) -> u32 {
+        self.reserved + self.random.below(self.locals - self.reserved)
+    }
+
+    fn value(&mut self) {
+        if self.random.one_in(4) {
+            let literal = match self.random.below(3) {
+                0 => Literal::Float(self.float()),
+                1 => Literal::Int(i128::from(self.random.below(9)) - 3),
+                _ => self.literal(false),
+            };
+            let constant = self.constant(literal);
+            self.code.push(Op::LoadConst(constant));
+        } else {
+            let local = self.local();
+            self.code.push(Op::LoadFast(local));
+        }
+    }
+
+    fn operator(&mut self) -> Operator {
+        use Operator::*;
+        self.random.pick(&[Add, Add, Add, Sub, Sub, Mul, Mul, FloorDiv, Mod, TrueDiv, And, Or, Xor, Shl, Shr])
+    }
+
+    fn condition(&mut self) {
+        use Comparison::*;
+        self.value();
+        self.value();
+        let op = if self.random.one_in(5) { Op::Is } else { Op::Compare(self.random.pick(&[Lt, Lt, Le, Eq, Ne])) };
+        self.code.push(op);
+    }
+
+    fn expression(&mut self) {
+        match self.random.below(12) {
+            0 | 1 => self.value(),
+            2 | 3 => {
+                self.value();
+                self.value();
+                self.code.push(Op::GetItem);
+            }
+            4 => {
+                self.value();
+                let helper = self.random.pick(&[functions::NEGATIVE, functions::SAME]);
+                self.code.push(Op::Call1(helper));
+            }
+            5 => {
+                self.value();
+                self.value();
+                self.code.push(Op::Call2(functions::ADD));
+            }
+            6 => self.condition(),
+            7 => {
+                self.value();
+                self.value();
+                self.value();
+                let (inner, outer) = (self.operator(), self.operator());
+                self.code.extend([Op::Binary(inner), Op::Binary(outer)]);
+            }
+            _ => {
+                self.value();
+                self.value();
+                let operator = self.operator();
+                self.code.push(Op::Binary(operator));
+            }
+        }
+    }
+
+    fn statement(&mut self, depth: u32) {
+        match self.random.below(12) {
+            0 | 1 if depth > 0 => {
+                self.condition();
+                let branch = self.code.len();
+                self.code.push(Op::JumpIfFalse(0));
+                self.statement(depth - 1);
+                let otherwise = self.random.one_in(2);
+                let skip = self.code.len();
+                if otherwise {
+                    self.code.push(Op::Jump(0));
+                }
+                self.code[branch] = Op::JumpIfFalse(self.code.len() as u32);
+                if otherwise {
+                    self.statement(depth - 1);
+                    self.code[skip] = Op::Jump(self.code.len() as u32);
+                }
+            }
+            2 => {
+                self.value();
+                self.value();
+                self.value();
+                self.code.push(Op::SetItem);
+            }
+            3 => {
+                let (a, b) = (self.target(), self.target());
+                self.code.extend([Op::LoadFast(a), Op::LoadFast(b), Op::StoreFast(a), Op::StoreFast(b)]);
+            }
+            4 => {
+                self.expression();
+                self.code.push(Op::Pop);
+            }
+            _ => {
+                self.expression();
+                let target = self.target();
+                self.code.push(Op::StoreFast(target));
+            }
+        }
+    }
+}
+
+impl Display for Program {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (slot, literal) in self.locals.iter().enumerate() {
+            writeln!(f, "local {slot} = {literal:?}")?;
+        }
+        if let Some(iterator) = &self.iterator {
+            writeln!(f, "iterator {iterator:?}")?;
+        }
+        for (ip, op) in self.code.iter().enumerate() {
+            match op {
+                Op::LoadConst(constant) => writeln!(f, "{ip:3} LoadConst {:?}", self.constants[*constant as usize])?,
+                _ => writeln!(f, "{ip:3} {op:?}")?,
+            }
+        }
+        Ok(())
+    }
+}
