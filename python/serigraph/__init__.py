@@ -19,11 +19,11 @@ def enable(**options):
     """
     import os
 
-    from . import _engine, _options
+    from . import _native, _options
 
     settings = _options.from_environment(os.environ)
     settings.update((name, _options.check(name, value)) for name, value in options.items())
-    _engine.native().enable(_options.for_engine(settings))
+    _native.enable(_options.for_engine(settings))
     if settings.get("stats"):
         from . import _report
 
@@ -32,30 +32,30 @@ def enable(**options):
 
 def disable():
     """Switches Serigraph off: the program goes on in the interpreter. Does nothing when it is off."""
-    from . import _engine
+    from . import _native
 
-    _engine.native().disable()
+    _native.disable()
 
 
 def is_enabled():
     """Whether Serigraph is on."""
-    from . import _engine
+    from . import _native
 
-    return _engine.native().is_enabled()
+    return _native.is_enabled()
 
 
 def supported():
     """Whether Serigraph can be used in this interpreter, and a text that says why."""
-    from . import _engine
+    from . import _native
 
-    return _engine.native().supported()
+    return _native.supported()
 
 
 def stats():
     """What was compiled, entered, left and aborted, as a dictionary."""
-    from . import _engine
+    from . import _native
 
-    return _engine.native().stats()
+    return _native.stats()
 
 
 def report():
@@ -67,6 +67,6 @@ def report():
 
 def dump(trace, stage):
     """One stage of a compiled trace as text: `record`, `opt`, `regalloc` or `asm`."""
-    from . import _engine
+    from . import _native
 
-    return _engine.native().dump(trace, stage)
+    return _native.dump(trace, stage)

@@ -1,8 +1,7 @@
 """Switches Serigraph on at the start of a process, for the `serigraph` program and for SERIGRAPH=1."""
 
 import os
-
-from . import _engine, _options
+import sys
 
 
 def from_program(fields):
@@ -24,16 +23,13 @@ def from_environment():
 
 
 def _start(fields, engine):
+    settings, for_engine = _settings(fields)
     try:
-        settings = _options.from_environment(os.environ)
-        for name in ("threshold", "stats"):
-            if name in fields:
-                settings[name] = _options.check(name, fields[name], "--" + name)
-    except _options.OptionError as error:
-        _stop(str(error))
-    try:
-        native = _engine.load(engine) if engine else _engine.native()
-        native.enable(_options.for_engine(settings))
+        if engine:
+            _load_engine(engine)
+        from . import _native
+
+        _native.enable(for_engine)
         problem = None
     except ValueError as error:
         _stop(str(error))
@@ -45,6 +41,33 @@ def _start(fields, engine):
         from . import _report
 
         _report.at_exit(settings["stats"] if problem is None else "off: " + problem)
+
+
+def _settings(fields):
+    """The settings of this run, and those of them that the engine is given."""
+    given = [name for name in ("threshold", "stats") if name in fields]
+    if not given and not any(variable.startswith("SERIGRAPH") for variable in os.environ):
+        return {}, {}
+    from . import _options
+
+    try:
+        settings = _options.from_environment(os.environ)
+        for name in given:
+            settings[name] = _options.check(name, fields[name], "--" + name)
+    except _options.OptionError as error:
+        _stop(str(error))
+    return settings, _options.for_engine(settings)
+
+
+def _load_engine(path):
+    """Loads the extension module from a file of another name, as cargo builds it."""
+    # The modules behind `importlib`, which are always there: importing `importlib` itself would show.
+    from _frozen_importlib import ModuleSpec, _load
+    from _frozen_importlib_external import ExtensionFileLoader
+
+    name = "serigraph._native"
+    if name not in sys.modules:
+        _load(ModuleSpec(name, ExtensionFileLoader(name, path), origin=path))
 
 
 def _stop(text):

@@ -1,3 +1,201 @@
 //! The developers' commands: `cargo xtask COMMAND`.
 
-fn main() {}
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use lexopt::prelude::*;
+use xtask::interpreters::{self, Mode};
+use xtask::{bench, build_release, conformance};
+
+const HELP: &str = "\
+usage: cargo xtask COMMAND
+
+  bench WHAT     measure kernels, cold programs, memory, thresholds (bench --help)
+  conformance    compare the interpreter's own tests with Serigraph and without
+                 [--python PATH] [--threshold N] [--only MODULE[,MODULE]]
+  bless          accept what the text tests of the crates print now
+  listing        say where the listing of the stencils is
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("xtask: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let mut arguments = lexopt::Parser::from_env();
+    let command = match arguments.next().map_err(text)? {
+        Some(Value(command)) => command,
+        _ => {
+            print!("{HELP}");
+            return Ok(());
+        }
+    };
+    match command.to_str().unwrap_or_default() {
+        "bench" => bench_command(&mut arguments),
+        "conformance" => conformance_command(&mut arguments),
+        "bless" => bless(),
+        "listing" => listing(),
+        other => Err(format!("there is no command {other:?}\n{HELP}")),
+    }
+}
+
+fn bench_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+    let mut options = bench::Options::default();
+    let mut what = None;
+    while let Some(argument) = arguments.next().map_err(text)? {
+        match argument {
+            Value(name) if what.is_none() => what = Some(name.string().map_err(text)?),
+            Long("python") => options.python = Some(path(arguments)?),
+            Long("only") => options.only = names(arguments)?,
+            Long("rounds") => options.rounds = Some(number(arguments)?),
+            Long("threshold") => options.threshold = Some(number(arguments)?),
+            Long("help") => {
+                print!("{}", bench::HELP);
+                return Ok(());
+            }
+            other => return Err(text(other.unexpected())),
+        }
+    }
+    match what {
+        Some(what) => bench::run(&what, &options),
+        None => Err(format!("what is to be measured?\n{}", bench::HELP)),
+    }
+}
+
+/// Runs the modules of the interpreter's test suite and prints every difference.
+fn conformance_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+    let (mut python, mut thresholds, mut only) = (None, vec![1, 2], Vec::new());
+    while let Some(argument) = arguments.next().map_err(text)? {
+        match argument {
+            Long("python") => python = Some(path(arguments)?),
+            Long("threshold") => thresholds = vec![number(arguments)?],
+            Long("only") => only = names(arguments)?,
+            other => return Err(text(other.unexpected())),
+        }
+    }
+    let modules: Vec<&str> = match only.is_empty() {
+        true => conformance::MODULES.to_vec(),
+        false => only.iter().map(String::as_str).collect(),
+    };
+    let built = build_release(root()?, &["serigraph"])?;
+    let mut failures = 0;
+    for interpreter in interpreters::supported(&built.join("serigraph"), python.as_deref())? {
+        println!("{interpreter}");
+        for module in &modules {
+            let without = conformance::run(&interpreter, Mode::Off, module)?;
+            for &threshold in &thresholds {
+                let mode = Mode::On(Some(threshold));
+                let verdict = match conformance::run(&interpreter, mode, module) {
+                    Ok(with) => conformance::differences(&without, &with),
+                    Err(fault) => fault,
+                };
+                match verdict.is_empty() {
+                    true => println!("  {module}, {mode}: {} tests, same", without.len()),
+                    false => {
+                        failures += 1;
+                        println!("  {module}, {mode}: DIFFERENT\n{verdict}");
+                    }
+                }
+            }
+        }
+    }
+    match failures {
+        0 => Ok(()),
+        _ => Err(format!("{failures} runs differ")),
+    }
+}
+
+/// Runs the tests with BLESS=1, which makes the text tests rewrite what they expect.
+fn bless() -> Result<(), String> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args([
+            "test",
+            "--quiet",
+            "-p",
+            "serigraph-trace",
+            "-p",
+            "serigraph-stencil-build",
+        ])
+        .current_dir(root()?)
+        // The one is ours, the other that of the crate `expect-test`.
+        .env("BLESS", "1")
+        .env("UPDATE_EXPECT", "1");
+    match cargo.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("cargo test: {status}")),
+        Err(error) => Err(format!("cargo cannot be run: {error}")),
+    }
+}
+
+/// Prints where the build left its listings.
+fn listing() -> Result<(), String> {
+    let built = build_release(root()?, &["serigraph"])?;
+    let folder = built.join("build");
+    let entries = folder
+        .read_dir()
+        .map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .flat_map(|entry| {
+            entry
+                .path()
+                .join("out")
+                .read_dir()
+                .into_iter()
+                .flatten()
+                .flatten()
+        })
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "lst"))
+        .collect();
+    found.sort_by_key(|path| path.metadata().and_then(|meta| meta.modified()).ok());
+    if found.is_empty() {
+        return Err(format!(
+            "there is no listing (*.lst) in {}",
+            folder.display()
+        ));
+    }
+    for file in found {
+        println!("{}", file.display());
+    }
+    Ok(())
+}
+
+fn root() -> Result<&'static Path, String> {
+    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    parent.ok_or_else(|| "xtask is not in a folder of the repository".into())
+}
+
+fn path(arguments: &mut lexopt::Parser) -> Result<PathBuf, String> {
+    let path: OsString = arguments.value().map_err(text)?;
+    Ok(path.into())
+}
+
+fn number<T: std::str::FromStr<Err: Into<Box<dyn std::error::Error + Send + Sync>>>>(
+    arguments: &mut lexopt::Parser,
+) -> Result<T, String> {
+    arguments
+        .value()
+        .and_then(|value| value.parse())
+        .map_err(text)
+}
+
+fn names(arguments: &mut lexopt::Parser) -> Result<Vec<String>, String> {
+    let list = arguments
+        .value()
+        .and_then(|value| value.string())
+        .map_err(text)?;
+    Ok(list.split(',').map(str::to_owned).collect())
+}
+
+fn text(error: lexopt::Error) -> String {
+    error.to_string()
+}

@@ -20,6 +20,8 @@ pub struct Outcome {
     pub status: Option<ExitStatus>,
     /// Wall-clock time from start to end.
     pub time: Duration,
+    /// Processor time of it and its children, right as long as this process runs one at a time.
+    pub processor_time: Duration,
 }
 
 impl Outcome {
@@ -52,6 +54,7 @@ pub fn run(command: &mut Command, stdin: &str, limit: Duration) -> io::Result<Ou
     input.write_all(stdin.as_bytes())?;
     input.rewind()?;
 
+    let processor_before = processor_time_of_children();
     let started = Instant::now();
     let mut child = command
         .stdin(input)
@@ -86,7 +89,24 @@ pub fn run(command: &mut Command, stdin: &str, limit: Duration) -> io::Result<Ou
         stderr: text(&mut stderr)?,
         status,
         time,
+        processor_time: processor_time_of_children().saturating_sub(processor_before),
     })
+}
+
+/// Processor time of all children that have ended, system calls included.
+fn processor_time_of_children() -> Duration {
+    // SAFETY: the structure consists of integers, for which zeros are valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a structure of the right type that lives through the call.
+    let status = unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage) };
+    let duration = |time: libc::timeval| {
+        let micros = time.tv_sec * 1_000_000 + time.tv_usec;
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    };
+    match status {
+        0 => duration(usage.ru_utime) + duration(usage.ru_stime),
+        _ => Duration::ZERO,
+    }
 }
 
 /// Ends a process group that [`run`] started.

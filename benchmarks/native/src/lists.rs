@@ -148,8 +148,14 @@ pub fn fannkuch_swap() -> String {
 }
 
 pub fn levenshtein() -> String {
-    let a: Vec<char> = "the quick brown fox jumps over the lazy dog ".repeat(15).chars().collect();
-    let b: Vec<char> = "a lazy dog is jumped over by some quick red foxes ".repeat(14).chars().collect();
+    let a: Vec<char> = "the quick brown fox jumps over the lazy dog "
+        .repeat(15)
+        .chars()
+        .collect();
+    let b: Vec<char> = "a lazy dog is jumped over by some quick red foxes "
+        .repeat(14)
+        .chars()
+        .collect();
     let mut previous: Vec<i64> = (0..=b.len() as i64).collect();
     for (i, ca) in a.iter().enumerate() {
         let mut left = i as i64 + 1;

@@ -6,7 +6,10 @@ use std::hint::black_box;
 fn sum_squares(n: i64) -> Result<i64, (i64, i64)> {
     let mut total: i64 = 0;
     for i in 0..n {
-        match i.checked_mul(i).and_then(|square| total.checked_add(square)) {
+        match i
+            .checked_mul(i)
+            .and_then(|square| total.checked_add(square))
+        {
             Some(sum) => total = sum,
             None => return Err((i, total)),
         }
@@ -83,7 +86,10 @@ pub fn collatz() -> String {
             if n % 2 == 0 {
                 n /= 2;
             } else {
-                n = n.checked_mul(3).and_then(|n| n.checked_add(1)).expect("it fits");
+                n = n
+                    .checked_mul(3)
+                    .and_then(|n| n.checked_add(1))
+                    .expect("it fits");
             }
             steps += 1;
         }

@@ -30,7 +30,10 @@ fn tokens(text: &str) -> Vec<Token> {
     let text: Vec<char> = text.chars().collect();
     let run = |start: usize, belongs: fn(char) -> bool| {
         let length = text[start..].iter().take_while(|&&c| belongs(c)).count();
-        (text[start..start + length].iter().collect::<String>(), start + length)
+        (
+            text[start..start + length].iter().collect::<String>(),
+            start + length,
+        )
     };
     let mut out = Vec::new();
     let mut i = 0;
