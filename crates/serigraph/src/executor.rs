@@ -1,18 +1,20 @@
 //! Executors: traces with their machine code, and everything needed to enter, leave, link and throw them away.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use serigraph_cpython::Owned;
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::frame::FramePtr;
 use serigraph_cpython::refs::type_of;
-use serigraph_stencil::{CodeAddress, ExitLabel, TraceCode};
 use serigraph_trace::exit::{PlanId, Plans};
 use serigraph_trace::ir::{SnapshotId, Trace, ValueId};
-use serigraph_trace::regalloc::{Location, LoopEntry};
+use serigraph_trace::regalloc::Location;
 use serigraph_uops::{Effects, Reason, Uop};
 
+use crate::dump::Stage;
 use crate::header::TraceId;
+use crate::limits::Limits;
 
 /// How a trace came to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,7 +30,7 @@ pub enum Kind {
     },
 }
 
-/// A way out of a trace.
+/// A way out of a trace: what never changes.
 #[derive(Debug)]
 pub struct Exit {
     /// What has to be done to go on in the interpreter.
@@ -39,10 +41,13 @@ pub struct Exit {
     pub at: ValueId,
     /// Why it is taken.
     pub reason: Reason,
-    /// How to link it.
-    pub label: ExitLabel,
     /// An exception is set when it is taken.
     pub is_error: bool,
+}
+
+/// A way out of a trace: what changes.
+#[derive(Debug)]
+pub struct ExitState {
     /// How often it was taken since the last attempt to record from it.
     pub counter: u32,
     /// The count at which a side trace is recorded; `u32::MAX`: never.
@@ -51,6 +56,23 @@ pub struct Exit {
     pub attempts: u32,
     /// The side trace that goes on from here.
     pub side: Option<TraceId>,
+}
+
+impl ExitState {
+    /// The state of an exit of a new trace.
+    pub fn new(reason: Reason, is_error: bool, hot_exit: u32) -> ExitState {
+        // What is left for these reasons is not a path that a trace could follow.
+        let is_path = !is_error
+            && !matches!(reason, Reason::PollExit | Reason::InvalidExit | Reason::ErrorExit | Reason::TraceEnd);
+        ExitState { counter: 0, due: if is_path { hot_exit } else { u32::MAX }, attempts: 0, side: None }
+    }
+
+    /// A recording from here gave no trace: the next waits longer, and after the last none is made.
+    pub fn failed(&mut self, hot_exit: u32, most: u32) {
+        self.counter = 0;
+        self.attempts += 1;
+        self.due = if self.attempts >= most { u32::MAX } else { Limits::after_attempts(hot_exit, self.attempts) };
+    }
 }
 
 /// The word that `guard_valid` looks at: 0 while the trace's assumptions hold. Its address is in the machine code.
@@ -73,18 +95,9 @@ impl ValidWord {
     }
 }
 
-/// What the loop of a trace offers to traces that link to it.
+/// A compiled trace: what never changes, and so may be used while other code runs.
 #[derive(Debug)]
-pub struct LoopTarget {
-    /// Where it begins.
-    pub address: CodeAddress,
-    /// What has to be where.
-    pub entry: LoopEntry,
-}
-
-/// A compiled trace.
-#[derive(Debug)]
-pub struct Executor {
+pub struct Compiled {
     /// Its number.
     pub id: TraceId,
     /// How it came to be.
@@ -106,11 +119,7 @@ pub struct Executor {
     /// The number of the first of them, for machine code.
     pub first_exit: u32,
     /// Its machine code.
-    pub machine: TraceCode,
-    /// Its loop, if it can be linked to.
-    pub loop_target: Option<LoopTarget>,
-    /// The spill slots that it, or a trace it links to, uses.
-    pub slots: u16,
+    pub machine: serigraph_emit::Compiled,
     /// Whether its assumptions hold.
     pub valid: ValidWord,
     /// Types that slots of f0 must have for its first guards to hold.
@@ -121,25 +130,34 @@ pub struct Executor {
     pub inline_bytes: usize,
     /// Objects in its code that it keeps alive.
     pub constants: Vec<Owned>,
-    /// The side traces that go on from its exits.
-    pub sides: Vec<TraceId>,
     /// The trace it ends in a link to.
     pub links_to: Option<TraceId>,
+    /// Texts of stages that cannot be made again, if they were wanted.
+    pub texts: Vec<(Stage, String)>,
+}
+
+/// A trace in the engine's tables.
+#[derive(Debug)]
+pub struct Executor {
+    /// What never changes.
+    pub compiled: Rc<Compiled>,
+    /// The state of its exits.
+    pub exits: Vec<ExitState>,
+    /// The side traces that go on from its exits.
+    pub sides: Vec<TraceId>,
     /// Traces that end in a link to it, retired ones too: its code must outlive theirs.
     pub linked_from: Vec<TraceId>,
-    /// Exit handlers at work on it.
-    pub pins: u32,
     /// Thrown away: the number of the last entry into machine code before.
     pub retired: Option<u64>,
+    /// Its code can be reached in a way that could not be undone: it is never freed.
+    pub is_pinned: bool,
     /// Entries from the interpreter.
     pub entered: u64,
     /// Exits to the interpreter.
     pub left: u64,
-    /// Texts of stages that cannot be made again, if they were wanted.
-    pub texts: Vec<(crate::dump::Stage, String)>,
 }
 
-impl Executor {
+impl Compiled {
     /// Whether the slots of a frame have the types that the first guards of the trace ask for.
     #[inline]
     pub fn accepts(&self, frame: FramePtr) -> bool {
@@ -154,7 +172,7 @@ impl Executor {
 
     /// Bytes of machine code.
     pub fn code_size(&self) -> usize {
-        self.machine.block().size()
+        self.machine.size()
     }
 }
 

@@ -112,6 +112,11 @@ impl CodeData {
         &mut self.headers[at]
     }
 
+    /// The root traces that begin in this code.
+    pub fn traces(&self) -> Vec<TraceId> {
+        self.headers.iter().flat_map(|h| h.executors.iter().copied()).collect()
+    }
+
     /// As [`Self::find`], to be changed.
     pub fn find_mut(&mut self, ip: u32) -> Option<&mut Header> {
         self.headers.iter_mut().find(|h| h.ip == ip)

@@ -1,4 +1,29 @@
 //! The engine: finds hot loops, records, compiles, runs them; and the extension module.
 
-pub mod host;
-pub mod record;
+mod attach;
+mod compile;
+mod dependencies;
+mod dump;
+mod engine;
+mod enter;
+mod executor;
+mod exit;
+mod gil;
+mod header;
+mod host;
+mod host_types;
+mod limits;
+mod log;
+mod module;
+mod native;
+mod options;
+mod raise;
+mod record;
+mod record_root;
+mod recording;
+mod side;
+mod state;
+mod stats;
+mod traces;
+
+pub use module::PyInit__native;

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
+use serigraph_trace::opt::Passes;
+
 use crate::dump::{Dump, Stage};
 use crate::limits::Limits;
 use crate::log::Level;
@@ -47,8 +49,8 @@ pub struct Options {
     pub log_file: Option<File>,
     /// The stages that are written out.
     pub dump: Dump,
-    /// Names of optimiser passes to leave out.
-    pub passes_off: Vec<String>,
+    /// The optimiser passes that run.
+    pub passes: Passes,
     /// The traces that are compiled; `None` is all.
     pub only: Option<Selection>,
     /// Seed with which the register allocator chooses at random.
@@ -62,7 +64,7 @@ impl Default for Options {
             log: None,
             log_file: None,
             dump: Dump::default(),
-            passes_off: Vec::new(),
+            passes: Passes::ALL,
             only: None,
             random_registers: None,
         }
@@ -110,10 +112,7 @@ impl Options {
                 self.dump = Dump::new(&stages?, file);
             }
             ("opt", Value::Text(text)) => {
-                for word in text.split(',') {
-                    let pass = word.strip_prefix('-').ok_or_else(|| format!("{word:?} does not begin with '-'"))?;
-                    self.passes_off.push(pass.replace('-', "_"));
-                }
+                self.passes = Passes::parse(text)?;
             }
             ("only", Value::Text(text)) => {
                 self.only = Some(Selection::parse(text).ok_or_else(|| format!("{text:?} is no list of numbers and ranges"))?);
@@ -126,6 +125,8 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
+    use serigraph_trace::opt::Pass;
+
     use super::*;
 
     fn options(pairs: &[(&str, Value)]) -> Result<Options, String> {
@@ -143,7 +144,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!((got.limits.hot_header, got.limits.code_bytes), (2, 4096));
-        assert_eq!(got.passes_off, ["cse", "peel"]);
+        assert!(!got.passes.has(Pass::Cse) && !got.passes.has(Pass::Peel) && got.passes.has(Pass::Sink));
         let only = got.only.unwrap();
         assert_eq!([2, 3, 7, 8, 11, 12].map(|n| only.contains(n)), [false, true, false, true, true, false]);
         assert!(got.dump.wants(Stage::Asm) && !got.dump.wants(Stage::Record));

@@ -1,0 +1,274 @@
+//! The engine's hold on the interpreter: local JUMP events on code that loops, and watchers on what traces rely on.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use serigraph_cpython::bytecode::{Adaptive, Opcode};
+use serigraph_cpython::code::CodeRef;
+use serigraph_cpython::ffi::{self, PyObject};
+use serigraph_cpython::monitoring::{Action, Events, Monitoring};
+use serigraph_cpython::refs::type_of;
+use serigraph_cpython::threads::Thread;
+use serigraph_cpython::watch::{
+    CodeEvent, CodeWatcher, DictEvent, DictWatcher, FunctionEvent, FunctionWatcher,
+};
+use serigraph_cpython::{api, layout, minor};
+use serigraph_uops::Reason;
+
+use crate::dependencies::AddressSet;
+use crate::enter::{self, Answer};
+use crate::record::Dependency;
+use crate::{log, state};
+
+/// What has been claimed from the interpreter.
+struct Attached {
+    monitoring: Monitoring,
+    codes: CodeWatcher,
+    dicts: DictWatcher,
+    functions: FunctionWatcher,
+}
+
+static ATTACHED: AtomicPtr<Attached> = AtomicPtr::new(ptr::null_mut());
+
+fn attached() -> Option<&'static Attached> {
+    // SAFETY: null or a box that lives until `detach`, whose callers hold no result of this function.
+    unsafe { ATTACHED.load(Ordering::Acquire).as_ref() }
+}
+
+/// Claims the tool and the watchers, and sets events on all code that exists. Nothing is claimed when it fails.
+pub fn attach() -> Result<(), String> {
+    let monitoring = Monitoring::claim(c"serigraph", on_jump, |_, _| Action::Disable).map_err(|e| {
+        // SAFETY: the GIL is held; the error says it all.
+        unsafe { ffi::PyErr_Clear() };
+        e.to_string()
+    })?;
+    let watchers = CodeWatcher::add(on_code).and_then(|codes| match DictWatcher::add(on_dict) {
+        Err(error) => {
+            codes.remove();
+            Err(error)
+        }
+        Ok(dicts) => match FunctionWatcher::add(on_function) {
+            Err(error) => {
+                codes.remove();
+                dicts.remove();
+                Err(error)
+            }
+            Ok(functions) => Ok((codes, dicts, functions)),
+        },
+    });
+    match watchers {
+        Err(error) => {
+            monitoring.release();
+            Err(error.to_string())
+        }
+        Ok((codes, dicts, functions)) => {
+            let attached = Box::new(Attached { monitoring, codes, dicts, functions });
+            ATTACHED.store(Box::into_raw(attached), Ordering::Release);
+            instrument_existing();
+            Ok(())
+        }
+    }
+}
+
+/// Gives everything back: no event and no watcher remains.
+pub fn detach() {
+    let attached = ATTACHED.swap(ptr::null_mut(), Ordering::AcqRel);
+    if attached.is_null() {
+        return;
+    }
+    // SAFETY: it came from a box, and is out of reach now.
+    let Attached { monitoring, codes, dicts, functions } = *unsafe { Box::from_raw(attached) };
+    let (instrumented, watched) = state::with(|s| (std::mem::take(&mut s.instrumented), s.dependencies.clear()));
+    for address in instrumented {
+        // SAFETY: code objects leave the set when they die.
+        let code = unsafe { CodeRef::from_raw(ptr::with_exposed_provenance_mut(address)) };
+        if monitoring.set_local_events(code, Events::None).is_err() {
+            // SAFETY: the GIL is held; without memory the event stays, and calls nothing.
+            unsafe { ffi::PyErr_Clear() };
+        }
+    }
+    for dict in watched {
+        // SAFETY: dicts leave the tables when they die. A dict that is not watched any more is no harm.
+        unsafe { dicts.unwatch(ptr::with_exposed_provenance_mut(dict)) }.unwrap_or_default();
+    }
+    codes.remove();
+    dicts.remove();
+    functions.remove();
+    monitoring.release();
+}
+
+/// Whether another tool watches this code, or everything: then it runs in the interpreter.
+#[inline]
+pub fn is_watched_by_others(thread: Thread, code: CodeRef) -> bool {
+    attached().is_none_or(|a| a.monitoring.other_tools_active(thread, code))
+}
+
+/// Has the interpreter tell when what a trace relies on changes. False if it cannot.
+pub fn watch(dependency: &Dependency, trace: u32) -> bool {
+    let Some(attached) = attached() else { return false };
+    match *dependency {
+        Dependency::Item { dict, key, .. } => {
+            let is_new = state::with(|s| s.dependencies.add_key(dict.expose_provenance(), key.addr(), trace));
+            // SAFETY: the recorder holds the dict.
+            !is_new || unsafe { attached.dicts.watch(dict) }.is_ok()
+        }
+        Dependency::Function { function, .. } => {
+            state::with(|s| s.dependencies.add_function(function.addr(), trace));
+            true
+        }
+    }
+}
+
+fn on_jump(code: CodeRef, from: u32, to: u32) -> Action {
+    if to > from {
+        return Action::Disable;
+    }
+    let Some(thread) = Thread::current() else { return Action::Continue };
+    let Some(frame) = thread.current_frame() else { return Action::Continue };
+    // SAFETY: the interpreter calls this at a jump of the running frame, whose code this is.
+    match unsafe { enter::at_back_edge(thread, frame, code, to) } {
+        Answer::GoOn => Action::Continue,
+        Answer::Disable => Action::Disable,
+        Answer::Raise => Action::Raise,
+    }
+}
+
+fn on_code(event: CodeEvent, code: *mut PyObject) {
+    // SAFETY: the interpreter passes a code object that lives during the call.
+    let code = unsafe { CodeRef::from_raw(code) };
+    match event {
+        CodeEvent::Create => instrument(code),
+        CodeEvent::Destroy => {
+            let address = code.as_ptr().addr();
+            let freed = state::with(|s| {
+                s.instrumented.remove(&address);
+                let Some(data) = s.codes.remove(&address) else { return Vec::new() };
+                for id in data.traces() {
+                    s.retire(id, Reason::CodeDestroyed);
+                }
+                // Side traces go with their roots; all traces of a code object hang on its headers.
+                s.collect()
+            });
+            drop(freed);
+        }
+    }
+}
+
+fn on_dict(event: DictEvent, dict: *mut PyObject, key: *mut PyObject, _value: *mut PyObject) {
+    let same = |known: usize| same_key(key, ptr::with_exposed_provenance_mut(known));
+    state::with(|s| {
+        let traces = match event {
+            DictEvent::Added | DictEvent::Modified | DictEvent::Deleted => {
+                s.dependencies.key_changed(dict.addr(), key.addr(), Some(&same))
+            }
+            DictEvent::Cloned | DictEvent::Cleared => s.dependencies.dict_changed(dict.addr(), false),
+            DictEvent::Deallocated => s.dependencies.dict_changed(dict.addr(), true),
+        };
+        for trace in traces {
+            s.retire(trace, Reason::GlobalChanged);
+        }
+    });
+}
+
+/// Whether a key that is not the known one is equal to it all the same. `known` is an interned str.
+fn same_key(key: *mut PyObject, known: *mut PyObject) -> bool {
+    // SAFETY: both are valid; comparing two exact strs runs no Python code.
+    unsafe {
+        if type_of(key) != type_of(known) {
+            // A str of a class of its own may equal anything.
+            return ffi::PyUnicode_Check(key) != 0;
+        }
+        // The lowest two bits of the state say how a str is interned; two interned strs are equal only if they are one.
+        let interned = key.cast::<u8>().add(layout().str.state).cast::<u32>().read() & 3 != 0;
+        !interned && ffi::PyUnicode_Compare(key, known) == 0
+    }
+}
+
+fn on_function(event: FunctionEvent, function: *mut PyObject, _value: *mut PyObject) {
+    if event == FunctionEvent::Create {
+        return;
+    }
+    state::with(|s| {
+        for trace in s.dependencies.function_changed(function.addr()) {
+            s.retire(trace, Reason::FunctionChanged);
+        }
+    });
+}
+
+/// Sets JUMP events on a code object, if it loops and can be compiled.
+fn instrument(code: CodeRef) {
+    let Some(attached) = attached() else { return };
+    if code.is_generator() || !has_back_edge(code) {
+        return;
+    }
+    if !state::with(|s| s.instrumented.insert(code.as_ptr().expose_provenance())) {
+        return;
+    }
+    if attached.monitoring.set_local_events(code, Events::Jump).is_err() {
+        // SAFETY: the GIL is held; without memory for the events, the code is not compiled, and that is all.
+        unsafe { ffi::PyErr_Clear() };
+        state::with(|s| s.instrumented.remove(&code.as_ptr().addr()));
+    }
+}
+
+fn has_back_edge(code: CodeRef) -> bool {
+    let (mut unit, end) = (0, code.unit_count());
+    while unit < end {
+        // What cannot be read (hidden by another tool's events) is taken for a single unit; a cache entry may then pass for
+        // an instruction, which does no harm.
+        let base = code.adaptive(unit).and_then(Adaptive::base);
+        if base == Some(Opcode::JumpBackward) {
+            return true;
+        }
+        unit += 1 + base.map_or(0, |opcode| opcode.caches(minor()));
+    }
+    false
+}
+
+/// Sets events on all code that exists already: of functions, of running frames, and of what is in their constants.
+fn instrument_existing() {
+    unsafe extern "C" fn visit(object: *mut PyObject, found: *mut std::ffi::c_void) -> i32 {
+        // SAFETY: the interpreter passes a live object; the argument is the vector below.
+        unsafe {
+            if type_of(object) == api().function_type {
+                let code = *object.cast::<u8>().add(layout().function.code).cast::<*mut PyObject>();
+                (*found.cast::<Vec<*mut PyObject>>()).push(code);
+            }
+        }
+        1
+    }
+    let mut pending: Vec<*mut PyObject> = Vec::new();
+    // SAFETY: the visitor matches the argument; the collector is off during the walk.
+    unsafe { (api().visit_heap)(visit, (&raw mut pending).cast()) };
+    for thread in Thread::current().into_iter().flat_map(Thread::all) {
+        let mut frame = thread.current_frame();
+        while let Some(at) = frame {
+            pending.extend(at.code().map(CodeRef::as_ptr));
+            frame = at.previous();
+        }
+    }
+    let mut seen = AddressSet::default();
+    while let Some(object) = pending.pop() {
+        // SAFETY: code objects that live: functions, frames and constants hold them, and nothing runs here that lets go.
+        let Some(code) = (unsafe { CodeRef::from_object(object) }) else { continue };
+        if !seen.insert(object.addr()) {
+            continue;
+        }
+        instrument(code);
+        pending.extend(code_constants(code));
+    }
+    log!(Debug, "{} code objects found, {} of them loop", seen.len(), state::with(|s| s.instrumented.len()));
+}
+
+/// The constants of a code object that are code objects.
+fn code_constants(code: CodeRef) -> Vec<*mut PyObject> {
+    let consts = code.consts();
+    // SAFETY: `co_consts` is a tuple.
+    let size = unsafe { ffi::PyTuple_Size(consts) };
+    (0..size)
+        // SAFETY: inside the tuple.
+        .map(|i| unsafe { ffi::PyTuple_GetItem(consts, i) })
+        // SAFETY: a valid object.
+        .filter(|&item| unsafe { type_of(item) } == api().code_type)
+        .collect()
+}

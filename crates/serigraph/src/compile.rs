@@ -1,0 +1,413 @@
+//! From a recording to an executor: optimise, plan the exits, allocate registers, copy and patch, install.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Instant;
+
+use serigraph_cpython::code::CodeRef;
+use serigraph_cpython::threads::Thread;
+use serigraph_cpython::{Owned, ffi, layout};
+use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget};
+use serigraph_stencil::{CodeError, StencilTable};
+use serigraph_trace::exit::{Exits, PlanId, Plans, plan_exits};
+use serigraph_trace::ir::{SnapshotId, Trace, ValueId};
+use serigraph_trace::opt::{self, OptOptions};
+use serigraph_trace::regalloc::liveness::is_constant;
+use serigraph_trace::regalloc::{self, Allocation, Location};
+use serigraph_uops::Reason;
+
+use crate::dump::Stage;
+use crate::executor::{Compiled, Executor, Exit, ExitState, Kind, ValidWord, entry_types};
+use crate::header::TraceId;
+use crate::host_types::host_types;
+use crate::record::Dependency;
+use crate::state::State;
+use crate::{attach, log, native, state};
+
+/// What is to be compiled.
+pub struct Job {
+    /// The running thread.
+    pub thread: Thread,
+    /// How the trace came to be.
+    pub kind: Kind,
+    /// The code of f0.
+    pub code: CodeRef,
+    /// The header, or the instruction of the exit.
+    pub ip: u32,
+    /// The recording.
+    pub trace: Trace,
+    /// The header it stands at, if it is not the one where it began.
+    pub reached: Option<u32>,
+    /// What it relies on.
+    pub dependencies: Vec<Dependency>,
+    /// Objects that it needs.
+    pub constants: Vec<Owned>,
+    /// Levels of Python recursion it takes.
+    pub inline_depth: u32,
+    /// The word that its guards look at.
+    pub valid: ValidWord,
+}
+
+/// Makes sure that there is memory for code, before anything is recorded.
+pub fn prepare(thread: Thread) -> Result<(), Reason> {
+    state::with(|s| {
+        if s.memory.is_none() {
+            match native::code_memory(s.options.limits.code_bytes, thread) {
+                Ok(memory) => s.memory = Some(memory),
+                Err(error) => {
+                    log!(Warn, "{error}");
+                    return Err(Reason::OutOfMemory);
+                }
+            }
+        }
+        match &s.memory {
+            Some(memory) if !memory.is_usable() => Err(Reason::OutOfMemory),
+            Some(memory) if memory.used() >= memory.limit() => Err(Reason::CodeMemoryFull),
+            _ => Ok(()),
+        }
+    })
+}
+
+fn reason_of(error: CodeError) -> Reason {
+    log!(Warn, "{error}");
+    match error {
+        CodeError::Full(_) => Reason::CodeMemoryFull,
+        CodeError::Reserve(_) | CodeError::Unseal(_) | CodeError::Seal(_) | CodeError::Unusable => Reason::OutOfMemory,
+        _ => Reason::VerifierFailed,
+    }
+}
+
+/// The trace that the recording can link to, with what it expects.
+fn targets(job: &Job) -> Vec<Rc<Compiled>> {
+    let Some(header) = job.reached else { return Vec::new() };
+    state::with(|s| {
+        let executors =
+            s.codes.get(&job.code.as_ptr().addr()).and_then(|d| d.find(header)).map_or(&[][..], |h| &h.executors);
+        let linkable = |id: &TraceId| s.traces.get(*id).map(|t| t.compiled.clone()).filter(|c| c.machine.loop_entry.is_some());
+        executors.iter().filter_map(linkable).collect()
+    })
+}
+
+/// What comes before the machine code.
+struct Front {
+    trace: Trace,
+    exits: Exits,
+    allocation: Allocation,
+    /// The trace it links to.
+    target: Option<Rc<Compiled>>,
+    optimise_ns: u64,
+    allocate_ns: u64,
+}
+
+/// Optimises and allocates. Touches nothing but its arguments.
+fn front(job: &Job, parent: Option<(&Compiled, u32)>, tree: Option<&Compiled>, target: Option<&Rc<Compiled>>) -> Result<Front, Reason> {
+    let types = host_types();
+    let (passes, random_seed) = state::with(|s| (s.options.passes, s.options.random_registers));
+    let options = OptOptions { passes, report: None };
+    let began = Instant::now();
+    let trace = match target {
+        None => opt::optimise_loop(job.trace.clone(), &types, &options)?,
+        Some(target) => {
+            let (tree, target) = (tree.map(|t| &t.trace), Some(&target.trace));
+            opt::optimise_linear(job.trace.clone(), tree, target, &types, &options)?
+        }
+    };
+    let exits = plan_exits(&trace).map_err(|error| {
+        log!(Error, "{error}\n{trace}");
+        Reason::VerifierFailed
+    })?;
+    let optimised = Instant::now();
+    let entry: Vec<Location> = parent.map_or_else(Vec::new, |(parent, exit)| {
+        parent.machine.exit_values(exit as usize).iter().map(|&(_, location)| location).collect()
+    });
+    let request = regalloc::Request {
+        entry: &entry,
+        link: target.and_then(|t| t.machine.loop_entry.as_ref()).map(|(_, entry)| entry),
+        max_slots: MAX_SLOTS,
+        random_seed,
+    };
+    let allocation = regalloc::allocate(&trace, &request, &StencilTarget::new(StencilTable::select()))?;
+    Ok(Front {
+        trace,
+        exits,
+        allocation,
+        target: target.cloned(),
+        optimise_ns: (optimised - began).as_nanos() as u64,
+        allocate_ns: optimised.elapsed().as_nanos() as u64,
+    })
+}
+
+/// The front end for whatever the recording may become: a loop, or a way to one of the traces at the header it reached. A
+/// panic in it is a fault, but none of the program's.
+fn any_front(job: &Job) -> Result<Front, Reason> {
+    let (parent, tree) = match job.kind {
+        Kind::Root => (None, None),
+        Kind::Side { parent, exit } => state::with(|s| {
+            let parent = s.traces.get(parent).map(|t| t.compiled.clone());
+            let tree = parent.as_ref().and_then(|p| s.traces.get(p.root)).map(|t| t.compiled.clone());
+            (parent.map(|p| (p, exit)), tree)
+        }),
+    };
+    let parent = parent.as_ref().map(|(compiled, exit)| (&**compiled, *exit));
+    let run = |target: Option<&Rc<Compiled>>| {
+        catch_unwind(AssertUnwindSafe(|| front(job, parent, tree.as_deref(), target))).unwrap_or(Err(Reason::VerifierFailed))
+    };
+    if job.reached.is_none() {
+        return run(None);
+    }
+    let mut targets = targets(job);
+    // The own tree's loop first: its invariants are at hand.
+    targets.sort_by_key(|t| tree.as_ref().is_none_or(|tree| tree.id != t.id));
+    let mut result = Err(Reason::NotLooping);
+    for target in &targets {
+        result = run(Some(target));
+        if !matches!(result, Err(Reason::TypesUnstable | Reason::NotLooping)) {
+            break;
+        }
+    }
+    result
+}
+
+/// The plans of the exits, with locations instead of values.
+fn located_plans(front: &Front) -> Result<(Plans<Location>, Vec<PlanId>), Reason> {
+    let Front { trace, exits, allocation, .. } = front;
+    let mut plans = Plans::default();
+    let mut ids = Vec::with_capacity(allocation.exits.len());
+    if exits.exits.len() != allocation.exits.len() {
+        log!(Error, "{} exits were planned, {} allocated\n{trace}", exits.exits.len(), allocation.exits.len());
+        return Err(Reason::VerifierFailed);
+    }
+    for (site, &(inst, plan)) in allocation.exits.iter().zip(&exits.exits) {
+        let values = allocation.exit_values(site);
+        let mut missing = (site.inst != inst).then_some(inst);
+        let locate = |value: ValueId| match values.iter().find(|(v, _)| *v == value) {
+            Some(&(_, location)) if !location.is_none() => location,
+            _ => {
+                if !is_constant(trace.inst(value)) {
+                    missing = Some(value);
+                }
+                Location::NONE
+            }
+        };
+        ids.push(plans.push_mapped(exits.plans.plan(plan), locate));
+        if let Some(value) = missing {
+            log!(Error, "{value} is nowhere at the exit of {inst}\n{trace}");
+            return Err(Reason::VerifierFailed);
+        }
+    }
+    Ok((plans, ids))
+}
+
+/// Bytes of data stack that the inlined frames of an exit take at most.
+fn inline_bytes(trace: &Trace) -> usize {
+    let frame_bytes = |code: u64| {
+        // SAFETY: the handle of an inlined function's code, which the trace keeps alive.
+        let code = unsafe { CodeRef::from_raw(std::ptr::with_exposed_provenance_mut(code as usize)) };
+        code.frame_size() as usize * 8
+    };
+    let of_snapshot = |snapshot: u32| {
+        let frames = trace.frames(SnapshotId(snapshot));
+        frames.iter().skip(1).map(|f| frame_bytes(trace.inlined[f.frame.index() - 1].code)).sum()
+    };
+    (0..trace.snapshots.len() as u32).map(of_snapshot).max().unwrap_or(0)
+}
+
+/// Compiles and installs a trace. On failure the constants are given back, to be released when nothing is half done.
+pub fn compile(job: Job) -> Result<TraceId, (Reason, Vec<Owned>)> {
+    let (id, is_selected) = state::with(|s| {
+        let id = s.traces.new_number();
+        (id, s.options.only.as_ref().is_none_or(|only| only.contains(id)))
+    });
+    if !is_selected {
+        return Err((Reason::NotSelected, job.constants));
+    }
+    let front = match any_front(&job) {
+        Ok(front) => front,
+        Err(reason) => return Err((reason, job.constants)),
+    };
+    let (plans, plan_ids) = match located_plans(&front) {
+        Ok(plans) => plans,
+        Err(reason) => return Err((reason, job.constants)),
+    };
+    // Whoever changes what the trace relies on from here on throws it away.
+    let relies = job.dependencies.iter().all(|d| attach::watch(d, id) && holds(d));
+    if !relies {
+        state::with(|s| s.dependencies.forget(id));
+        return Err((Reason::WorldChanged, job.constants));
+    }
+    install(id, job, front, plans, &plan_ids)
+}
+
+/// Whether what a trace relies on is so now.
+fn holds(dependency: &Dependency) -> bool {
+    match *dependency {
+        Dependency::Item { dict, key, value } => {
+            // SAFETY: the recorder holds both; the key is a str, so looking it up runs no Python code.
+            let now = unsafe { ffi::PyDict_GetItemWithError(dict, key) };
+            if now.is_null() {
+                // SAFETY: the GIL is held; a look-up that failed is as good as another value.
+                unsafe { ffi::PyErr_Clear() };
+            }
+            now == value
+        }
+        Dependency::Function { function, code } => {
+            // SAFETY: the recorder holds the function.
+            let now = unsafe { *function.cast::<u8>().add(layout().function.code).cast::<*mut ffi::PyObject>() };
+            now == code.as_ptr()
+        }
+    }
+}
+
+/// Copies and patches, and puts the trace into the tables.
+fn install(
+    id: TraceId,
+    job: Job,
+    front: Front,
+    plans: Plans<Location>,
+    plan_ids: &[PlanId],
+) -> Result<TraceId, (Reason, Vec<Owned>)> {
+    let line = job.code.line(job.ip).map_or(-1, |line| line as i32);
+    let place = (job.code.filename_text(), line);
+    let Front { trace, allocation, target, optimise_ns, allocate_ns, .. } = front;
+    let mut outer = Some(job);
+    state::with(|s| {
+        let Some(job) = outer.take() else { unreachable!("taken once") };
+        let began = Instant::now();
+        let count = allocation.exits.len() as u32;
+        let first_exit = s.traces.reserve_exits(count);
+        let context = EmitContext {
+            first_exit,
+            link: target.as_ref().and_then(|t| t.machine.loop_entry.as_ref()).map(|(address, _)| *address),
+            remember_uops: s.options.dump.wants(Stage::Asm),
+        };
+        let emitter = s.emitter.get_or_insert_with(|| Emitter::new(StencilTable::select()));
+        let emitted = match &mut s.memory {
+            Some(memory) => emitter.emit(&trace, &allocation, &context, memory).map_err(reason_of),
+            None => Err(Reason::OutOfMemory),
+        };
+        let machine = match emitted {
+            Ok(machine) => machine,
+            Err(reason) => {
+                s.traces.release_exits(first_exit, count);
+                s.dependencies.forget(id);
+                return Err((reason, job.constants));
+            }
+        };
+        let emitted = Instant::now();
+        let exits: Vec<Exit> = machine
+            .exits
+            .iter()
+            .zip(plan_ids)
+            .map(|(point, &plan)| Exit {
+                plan,
+                snapshot: point.snapshot,
+                at: point.inst,
+                reason: trace.snapshots[point.snapshot.index()].reason,
+                is_error: point.error,
+            })
+            .collect();
+        let hot_exit = s.options.limits.hot_exit;
+        let states = exits.iter().map(|e| ExitState::new(e.reason, e.is_error, hot_exit)).collect();
+        let root = match job.kind {
+            Kind::Root => id,
+            Kind::Side { parent, .. } => s.traces.get(parent).map_or(id, |p| p.compiled.root),
+        };
+        let texts = texts(s, id, &place, &job.trace, &trace, &allocation, &machine);
+        let compiled = Rc::new(Compiled {
+            id,
+            kind: job.kind,
+            root,
+            code: job.code,
+            ip: job.ip,
+            place,
+            plans,
+            exits,
+            first_exit,
+            valid: job.valid,
+            entry_types: entry_types(&trace),
+            inline_depth: job.inline_depth,
+            inline_bytes: inline_bytes(&trace),
+            constants: job.constants,
+            links_to: target.as_ref().map(|t| t.id),
+            texts,
+            trace,
+            machine,
+        });
+        log!(
+            Info,
+            "trace {id} ({}) at {}:{}: {} uops recorded, {} left, {} bytes",
+            match job.kind {
+                Kind::Root => "root".to_owned(),
+                Kind::Side { parent, exit } => format!("side of {parent}, exit {exit}"),
+            },
+            compiled.place.0,
+            compiled.place.1,
+            job.trace.insts.len(),
+            compiled.trace.insts.len(),
+            compiled.code_size()
+        );
+        s.install(Executor {
+            compiled: compiled.clone(),
+            exits: states,
+            sides: Vec::new(),
+            linked_from: Vec::new(),
+            retired: None,
+            is_pinned: false,
+            entered: 0,
+            left: 0,
+        });
+        match job.kind {
+            Kind::Root => {
+                let limits = &s.options.limits;
+                s.codes.entry(job.code.as_ptr().addr()).or_default().header(job.ip, limits).compiled(id, limits);
+            }
+            Kind::Side { parent, exit } => {
+                let linked = match (s.traces.get(parent), &mut s.memory) {
+                    (Some(parent), Some(memory)) => {
+                        parent.compiled.machine.link_exit(memory, exit as usize, compiled.machine.entry())
+                    }
+                    _ => Ok(()),
+                };
+                if let Err(error) = linked {
+                    // The side trace is not reached, that is all; the exit does what it did before.
+                    let reason = reason_of(error);
+                    s.retire(id, reason);
+                }
+            }
+        }
+        s.stats.optimise_ns += optimise_ns;
+        s.stats.allocate_ns += allocate_ns;
+        s.stats.emit_ns += (emitted - began).as_nanos() as u64;
+        s.stats.install_ns += emitted.elapsed().as_nanos() as u64;
+        Ok(id)
+    })
+}
+
+/// The texts that were asked for, written out and kept.
+fn texts(
+    s: &mut State,
+    id: TraceId,
+    place: &(String, i32),
+    recorded: &Trace,
+    trace: &Trace,
+    allocation: &Allocation,
+    machine: &serigraph_emit::Compiled,
+) -> Vec<(Stage, String)> {
+    let mut texts = Vec::new();
+    for stage in Stage::ALL {
+        if !s.options.dump.wants(stage) {
+            continue;
+        }
+        let text = match stage {
+            Stage::Record => recorded.to_string(),
+            Stage::Opt => trace.to_string(),
+            Stage::Regalloc => regalloc::dump(trace, allocation),
+            Stage::Asm => {
+                s.memory.as_ref().map_or_else(String::new, |memory| serigraph_emit::dump(trace, machine, memory))
+            }
+        };
+        s.options.dump.write(id, &format!("{}:{}", place.0, place.1), stage, &text);
+        texts.push((stage, text));
+    }
+    texts
+}

@@ -1,0 +1,191 @@
+//! From a back edge in the interpreter into machine code, and back.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use serigraph_cpython::code::CodeRef;
+use serigraph_cpython::frame::FramePtr;
+use serigraph_cpython::poll::{self, Poll};
+use serigraph_cpython::threads::{Thread, native_stack_remaining};
+use serigraph_stencil::{self as stencil, Activation, PollWord};
+use serigraph_uops::Reason;
+
+use crate::executor::Compiled;
+use crate::exit::{self, InActivation};
+use crate::header::Due;
+use crate::{attach, record_root, side, state};
+
+/// What the monitoring callback is to tell the interpreter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Go on, from wherever the frame stands now.
+    GoOn,
+    /// Go on, and report this location no more.
+    Disable,
+    /// The frame is left with the exception that is set.
+    Raise,
+}
+
+/// C recursion units that a call from machine code back into the interpreter takes, and the interpreter itself would not
+/// have taken: those of the eval loop, and of the callback.
+const C_RECURSION: i32 = 4;
+
+thread_local! {
+    /// Traces entered inside one another on this thread's stack.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A back edge to `header` was taken in this frame.
+///
+/// # Safety
+/// Called in the monitoring callback of that jump; `frame` is the current frame of `thread`, which is the running one, and
+/// runs `code`.
+pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, header: u32) -> Answer {
+    enum Next {
+        GoOn,
+        Disable,
+        Record,
+        Enter(Rc<Compiled>),
+    }
+    let next = state::with(|s| {
+        s.stats.jump_events += 1;
+        if !s.on {
+            return Next::GoOn;
+        }
+        let address = code.as_ptr().addr();
+        let limits = &s.options.limits;
+        let header = s.codes.entry(address).or_default().header(header, limits);
+        let due = header.count();
+        if !header.executors.is_empty() {
+            let ids: &[u32] = &header.executors;
+            for &id in ids {
+                if let Some(trace) = s.traces.get(id)
+                    && trace.compiled.accepts(frame)
+                {
+                    return Next::Enter(trace.compiled.clone());
+                }
+            }
+            s.stats.not_entered.count(Reason::EntryTypes);
+        }
+        match due {
+            Due::Wait => Next::GoOn,
+            Due::Never => Next::Disable,
+            Due::Record => Next::Record,
+        }
+    });
+    match next {
+        Next::GoOn => Answer::GoOn,
+        Next::Disable => Answer::Disable,
+        // SAFETY: by the caller's promise.
+        Next::Record => unsafe { record_root::record(thread, frame, code, header) },
+        // SAFETY: by the caller's promise; the trace begins at this header.
+        Next::Enter(trace) => unsafe { enter(thread, frame, code, &trace) },
+    }
+}
+
+/// Runs `f` as if no monitoring callback were running, and counts it as one level of nesting.
+pub fn outside_callback<R>(thread: Thread, f: impl FnOnce() -> R) -> R {
+    let saved = thread.leave_callback();
+    thread.adjust_c_recursion(C_RECURSION);
+    DEPTH.set(DEPTH.get() + 1);
+    let result = f();
+    DEPTH.set(DEPTH.get() - 1);
+    thread.adjust_c_recursion(-C_RECURSION);
+    thread.reenter_callback(saved);
+    result
+}
+
+/// Whether there is room on the native stack for one more level of nesting.
+pub fn has_room(thread: Thread) -> bool {
+    let (nesting, stack_left) = state::with(|s| (s.options.limits.nesting, s.options.limits.stack_left));
+    DEPTH.get() < nesting && native_stack_remaining() >= stack_left && thread.c_recursion_remaining() > 2 * C_RECURSION
+}
+
+/// Why a trace may not be entered here and now.
+fn obstacle(thread: Thread, code: CodeRef, trace: &Compiled) -> Option<Reason> {
+    if attach::is_watched_by_others(thread, code) {
+        return Some(Reason::ToolsActive);
+    }
+    let room = thread.datastack_limit().addr().saturating_sub(thread.datastack_top().addr());
+    if !has_room(thread)
+        || thread.py_recursion_remaining() <= trace.inline_depth as i32
+        || trace.inline_bytes >= room
+    {
+        return Some(Reason::NestedTooDeep);
+    }
+    None
+}
+
+/// The words that machine code polls on this thread.
+fn poll_words(thread: Thread) -> [PollWord; 2] {
+    static QUIET: u64 = 0;
+    let nothing = PollWord { word: (&raw const QUIET).cast(), expected: 0 };
+    let poll = Poll::of(thread);
+    let breaker = PollWord { word: poll.address, expected: poll.quiet };
+    match poll::monitoring_version_address(thread) {
+        Some(version) => {
+            [breaker, PollWord { word: version, expected: poll::monitoring_version(thread) }]
+        }
+        None => [nothing, breaker],
+    }
+}
+
+/// Runs a trace.
+///
+/// # Safety
+/// As [`at_back_edge`]; the trace begins where the frame stands, and accepts it.
+unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled) -> Answer {
+    if let Some(reason) = obstacle(thread, code, trace) {
+        state::with(|s| s.stats.not_entered.count(reason));
+        return Answer::GoOn;
+    }
+    let sequence = state::with(|s| {
+        s.stats.entries += 1;
+        if let Some(trace) = s.traces.get_mut(trace.id) {
+            trace.entered += 1;
+        }
+        s.traces.enter()
+    });
+    let polls = poll_words(thread);
+    // SAFETY: the code is published and stays until this entry has left; it was made for this code object, and the frame
+    // stands where it begins, with the types that its guards check again.
+    let handled = outside_callback(thread, || unsafe {
+        stencil::enter(trace.machine.entry(), frame.as_ptr(), &polls, |activation| {
+            on_exit(thread, frame, code, sequence, activation)
+        })
+    });
+    if handled { Answer::GoOn } else { Answer::Raise }
+}
+
+/// The trace has left: restores the frame, or goes on recording from here. False: see [`exit::leave`].
+///
+/// # Safety
+/// As [`exit::leave`].
+unsafe fn on_exit(thread: Thread, frame: FramePtr, code: CodeRef, sequence: u64, activation: &Activation) -> bool {
+    let (trace, index, hot) = state::with(|s| {
+        s.traces.leave(sequence);
+        let Some((trace, index)) = s.traces.exit(activation.exit as u32) else {
+            // Machine code cannot leave by an exit that does not exist; nothing sensible is left to be done.
+            unreachable!("exit {} does not exist", activation.exit);
+        };
+        trace.left += 1;
+        let exit = &mut trace.exits[index as usize];
+        exit.counter = exit.counter.saturating_add(1);
+        let hot = exit.counter >= exit.due && trace.retired.is_none();
+        let trace = trace.compiled.clone();
+        s.stats.exits.count(trace.exits[index as usize].reason);
+        (trace, index, hot)
+    });
+    // SAFETY: by the caller's promise.
+    let handled = unsafe {
+        if hot && side::may_record(thread, code, &trace, index) {
+            side::record(thread, frame, code, &trace, index, activation)
+        } else {
+            let exit = &trace.exits[index as usize];
+            exit::leave(thread, frame, code, trace.plans.plan(exit.plan), &InActivation(activation), exit.is_error)
+        }
+    };
+    drop(trace);
+    drop(state::with(|s| if s.traces.has_retired() { s.collect() } else { Vec::new() }));
+    handled
+}

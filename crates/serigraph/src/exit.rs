@@ -1,0 +1,298 @@
+//! Leaving a trace: the frame is brought up to date by the exit's plan, frames of inlined functions are built and run, a
+//! pending exception is raised where the interpreter would have raised it.
+
+use std::ptr;
+
+use serigraph_cpython::code::CodeRef;
+use serigraph_cpython::ffi::{self, PyObject};
+use serigraph_cpython::frame::{self, FramePtr, NewFrame};
+use serigraph_cpython::refs;
+use serigraph_cpython::Owned;
+use serigraph_cpython::threads::Thread;
+use serigraph_stencil::Activation;
+use serigraph_trace::exit::{self, BoxKind, Plan, PlanFrame, Restorer, Scratch};
+use serigraph_trace::ir::ValueId;
+use serigraph_trace::regalloc::{Location, Place};
+
+use crate::raise::{self, Operands};
+
+/// The bits of a trace's values where it stopped.
+pub trait Values {
+    /// How the plan names them.
+    type Value: Copy;
+    /// The bits of one.
+    fn bits(&self, value: Self::Value) -> u64;
+}
+
+/// Values in the registers and spill slots of an activation.
+pub struct InActivation<'a>(pub &'a Activation);
+
+impl Values for InActivation<'_> {
+    type Value = Location;
+    #[inline]
+    fn bits(&self, value: Location) -> u64 {
+        match value.place() {
+            Some(Place::Reg(r)) if r.is_float() => self.0.fp[r.index()].to_bits(),
+            Some(Place::Reg(r)) => self.0.gp[r.index()],
+            Some(Place::Slot(slot)) => self.0.spills[slot as usize],
+            // Plans with values that are nowhere are refused when a trace is compiled.
+            _ => 0,
+        }
+    }
+}
+
+/// Values of a recording.
+pub struct Recorded<'a>(pub &'a [u64]);
+
+impl Values for Recorded<'_> {
+    type Value = ValueId;
+    #[inline]
+    fn bits(&self, value: ValueId) -> u64 {
+        self.0.get(value.index()).copied().unwrap_or(0)
+    }
+}
+
+#[inline]
+fn object(bits: u64) -> *mut PyObject {
+    ptr::with_exposed_provenance_mut(bits as usize)
+}
+
+/// The frame of an inlined function, not built yet.
+struct Inlined {
+    function: *mut PyObject,
+    code: CodeRef,
+    ip: u32,
+    return_ip: u32,
+    /// Its slots: locals, then the operand stack.
+    slots: Vec<*mut PyObject>,
+}
+
+struct Machine<'a, V> {
+    values: &'a V,
+    frame: FramePtr,
+    code: CodeRef,
+    inlined: Vec<Inlined>,
+    /// References to release when inlined frames stand (no finaliser may run before).
+    late: Vec<*mut PyObject>,
+}
+
+impl<V: Values> Restorer for Machine<'_, V> {
+    type Value = V::Value;
+
+    #[inline]
+    fn value(&mut self, value: V::Value) -> u64 {
+        self.values.bits(value)
+    }
+
+    fn make(&mut self, made: BoxKind, bits: u64) -> u64 {
+        // SAFETY: the GIL is held; the table of bools has two entries and the bits are 0 or 1.
+        let made = unsafe {
+            match made {
+                BoxKind::Int => ffi::PyLong_FromLongLong(bits as i64),
+                BoxKind::Float => ffi::PyFloat_FromDouble(f64::from_bits(bits)),
+                BoxKind::Bool(table) => return object(table).cast::<u64>().add((bits & 1) as usize).read(),
+            }
+        };
+        if made.is_null() {
+            // Some bytes for a number are refused, and the program's state cannot be put back without them.
+            // SAFETY: ends the process, as the interpreter does when it is in such a state.
+            unsafe { ffi::Py_FatalError(c"serigraph: no memory for a number while leaving machine code".as_ptr()) };
+        }
+        made.expose_provenance() as u64
+    }
+
+    #[inline]
+    fn incref(&mut self, value: u64, count: u32) {
+        for _ in 0..count {
+            // SAFETY: the plan counts references to live objects, under the GIL.
+            unsafe { refs::incref(object(value)) };
+        }
+    }
+
+    #[inline]
+    fn decref(&mut self, value: u64, count: u32) {
+        for _ in 0..count {
+            if self.inlined.is_empty() {
+                // SAFETY: as above; the trace owned these references.
+                unsafe { refs::decref(object(value)) };
+            } else {
+                self.late.push(object(value));
+            }
+        }
+    }
+
+    #[inline]
+    fn frame(&mut self, frame: &PlanFrame<V::Value>, function: u64) {
+        if frame.frame.0 == 0 {
+            // SAFETY: the plan's instruction is one of this code; its stack is written next.
+            unsafe {
+                self.frame.set_ip(self.code, frame.ip);
+                self.frame.set_stack_top(frame.top as i32);
+            }
+            return;
+        }
+        // SAFETY: the handle is the code of an inlined function, which the trace keeps alive.
+        let code = unsafe { CodeRef::from_raw(object(frame.code)) };
+        self.inlined.push(Inlined {
+            function: object(function),
+            code,
+            ip: frame.ip,
+            return_ip: frame.return_ip,
+            slots: vec![ptr::null_mut(); frame.top as usize],
+        });
+    }
+
+    #[inline]
+    fn write(&mut self, slot: u32, value: u64) -> u64 {
+        if let Some(inlined) = self.inlined.last_mut() {
+            inlined.slots[slot as usize] = object(value);
+            return 0;
+        }
+        // SAFETY: the plan's slots are slots of this frame.
+        unsafe { self.frame.slot(slot).replace(object(value)).expose_provenance() as u64 }
+    }
+
+    #[inline]
+    fn store(&mut self, to: u64, offset: u32, bits: u64) {
+        // SAFETY: the plan's stores are to fields of live iterators.
+        unsafe { object(to).cast::<u8>().add(offset as usize).cast::<u64>().write(bits) }
+    }
+}
+
+/// Carries out a plan: afterwards the interpreter can go on with the frame. With `raised`, an exception is set, and it is
+/// raised by the instruction where the plan goes on. False if that is only possible by leaving the frame with the exception
+/// set (no handler of the frame can have wanted it).
+///
+/// # Safety
+/// The running thread's current frame is `frame`, with this code, in a monitoring callback that has been left
+/// ([`Thread::leave_callback`]); the values are those of a trace that stands at the exit of this plan.
+pub unsafe fn leave<V: Values>(
+    thread: Thread,
+    frame: FramePtr,
+    code: CodeRef,
+    plan: Plan<'_, V::Value>,
+    values: &V,
+    raised: bool,
+) -> bool {
+    // What the restoring runs must not see, or clear, the exception.
+    let exception = raised.then(raise::take);
+    // SAFETY: by the caller's promise.
+    unsafe { leave_with(thread, frame, code, plan, values, exception) }
+}
+
+/// As [`leave`], with the exception given instead of set.
+///
+/// # Safety
+/// As [`leave`].
+pub unsafe fn leave_with<V: Values>(
+    thread: Thread,
+    frame: FramePtr,
+    code: CodeRef,
+    plan: Plan<'_, V::Value>,
+    values: &V,
+    exception: Option<Owned>,
+) -> bool {
+    let mut machine = Machine { values, frame, code, inlined: Vec::new(), late: Vec::new() };
+    exit::restore(plan, &mut machine, &mut Scratch::default());
+    let Machine { inlined, late, .. } = machine;
+    if inlined.is_empty() {
+        return match exception {
+            // SAFETY: the frame stands at the instruction that raises.
+            Some(exception) => unsafe { raise::resume_raising(frame, code, exception, Operands::Present) },
+            None => true,
+        };
+    }
+    // SAFETY: the frames are those of the plan.
+    unsafe { run_inlined(thread, frame, code, inlined, late, exception) }
+}
+
+/// Pushes a result on the stack of a frame.
+///
+/// # Safety
+/// The frame does not run now, and its stack has room: it stands after a call that has pushed nothing yet.
+unsafe fn push(frame: FramePtr, result: *mut PyObject) {
+    let top = frame.stack_top();
+    // SAFETY: by the caller's promise.
+    unsafe {
+        *frame.slot(top as u32) = result;
+        frame.set_stack_top(top + 1);
+    }
+}
+
+/// Builds the frames of inlined functions and runs them to their ends, the innermost first; the result goes to the stack of
+/// f0, which goes on after its call.
+///
+/// # Safety
+/// As [`leave`]; f0 stands at the call of the first of the frames.
+unsafe fn run_inlined(
+    thread: Thread,
+    f0: FramePtr,
+    code: CodeRef,
+    inlined: Vec<Inlined>,
+    late: Vec<*mut PyObject>,
+    mut exception: Option<Owned>,
+) -> bool {
+    let mut frames: Vec<(FramePtr, &Inlined)> = Vec::with_capacity(inlined.len());
+    for next in &inlined {
+        let locals = (next.code.nlocalsplus() as usize).min(next.slots.len());
+        let (locals, stack) = next.slots.split_at(locals);
+        let new = NewFrame { function: next.function, code: next.code, locals, stack, resume_at: next.ip };
+        // SAFETY: room was checked when the trace was entered; the slots own their references.
+        match unsafe { frame::push_frame(thread, &new) } {
+            Ok(built) => {
+                // SAFETY: the new frame has its own reference to the function; it is the caller of the next.
+                unsafe {
+                    refs::decref(next.function);
+                    if let Some((outer, outer_inlined)) = frames.last() {
+                        outer.set_ip(outer_inlined.code, outer_inlined.ip);
+                    }
+                    thread.set_current_frame(built);
+                }
+                thread.adjust_py_recursion(-1);
+                frames.push((built, next));
+            }
+            // SAFETY: ends the process; the state that the program would need cannot be made.
+            Err(_) => unsafe {
+                ffi::Py_FatalError(c"serigraph: no room for the frame of an inlined function".as_ptr())
+            },
+        }
+    }
+    for object in late {
+        // SAFETY: references that the trace owned; all frames stand now, so that finalisers find them.
+        unsafe { refs::decref(object) };
+    }
+    let mut result = ptr::null_mut();
+    for (n, &(inner, what)) in frames.iter().enumerate().rev() {
+        let is_innermost = n + 1 == frames.len();
+        // SAFETY: `inner` is on top of the data stack, and its caller is made the current frame; it stands at an instruction
+        // with its stack as that instruction wants it.
+        unsafe {
+            let caller = if n == 0 { f0 } else { frames[n - 1].0 };
+            thread.adjust_py_recursion(1);
+            thread.set_current_frame(caller);
+            if !is_innermost && exception.is_none() {
+                push(inner, result);
+                inner.set_start(what.code, frames[n + 1].1.return_ip);
+            }
+            let operands = if is_innermost { Operands::Present } else { Operands::Taken };
+            result = match exception.take() {
+                Some(pending) => raise::run_raising(thread, inner, what.code, what.ip, pending, operands),
+                None => frame::eval_pushed(thread, inner),
+            };
+        }
+        if result.is_null() {
+            exception = Some(raise::take());
+        }
+    }
+    // SAFETY: f0 stands at its call with the stack below the callable; the result is what the call would have pushed.
+    unsafe {
+        match exception {
+            Some(pending) => raise::resume_raising(f0, code, pending, Operands::Taken),
+            None => {
+                push(f0, result);
+                f0.set_ip(code, inlined[0].return_ip);
+                true
+            }
+        }
+    }
+}

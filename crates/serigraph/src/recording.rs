@@ -1,0 +1,132 @@
+//! The recorder's view of the engine, and how a recording is made: from a header or from a hot exit.
+
+use std::sync::Arc;
+
+use serigraph_cpython::bytecode::ValidatedCode;
+use serigraph_cpython::code::CodeRef;
+use serigraph_cpython::ffi::PyObject;
+use serigraph_cpython::frame::FramePtr;
+use serigraph_cpython::threads::Thread;
+use serigraph_cpython::{ffi, poll};
+
+use crate::attach;
+use crate::executor::ValidWord;
+use crate::record::{self, Recording, Request, Start, World};
+use crate::state;
+
+/// The checked bytecode of a code object, from the cache or now.
+pub fn validated(code: CodeRef) -> Option<Arc<ValidatedCode>> {
+    if let Some(known) = state::with(|s| s.code(code).validated.clone()) {
+        return known;
+    }
+    let checked = match code.validate() {
+        Ok(result) => result.ok().map(Arc::new),
+        Err(()) => {
+            // SAFETY: no memory for the copy of the bytecode; nobody is to know.
+            unsafe { ffi::PyErr_Clear() };
+            return None;
+        }
+    };
+    state::with(|s| s.code(code).validated = Some(checked.clone()));
+    checked
+}
+
+/// What the recorder asks, answered for one recording.
+struct EngineWorld {
+    thread: Thread,
+    code: CodeRef,
+    code_version: u64,
+    generation: u64,
+    monitoring: u64,
+}
+
+impl EngineWorld {
+    fn new(thread: Thread, code: CodeRef) -> EngineWorld {
+        EngineWorld {
+            thread,
+            code,
+            code_version: code.instrumentation_version(),
+            generation: state::with(|s| s.generation),
+            monitoring: poll::monitoring_version(thread),
+        }
+    }
+}
+
+impl World for EngineWorld {
+    fn validated(&self, code: CodeRef) -> Option<Arc<ValidatedCode>> {
+        validated(code)
+    }
+
+    fn is_linkable(&self, code: CodeRef, header: u32) -> bool {
+        state::with(|s| {
+            let Some(header) = s.codes.get(&code.as_ptr().addr()).and_then(|data| data.find(header)) else {
+                return false;
+            };
+            header.executors.iter().any(|&id| s.traces.get(id).is_some_and(|t| t.compiled.machine.loop_entry.is_some()))
+        })
+    }
+
+    fn may_inline(&self, code: CodeRef) -> bool {
+        !attach::is_watched_by_others(self.thread, code)
+            && state::with(|s| s.codes.get(&code.as_ptr().addr()).is_none_or(|data| !data.do_not_inline))
+    }
+
+    fn is_volatile(&self, dict: *mut PyObject, key: *mut PyObject) -> bool {
+        state::with(|s| s.dependencies.is_volatile(dict.addr(), key.addr()))
+    }
+
+    fn is_unchanged(&self) -> bool {
+        state::with(|s| s.on && s.generation == self.generation)
+            && poll::monitoring_version(self.thread) == self.monitoring
+            && self.code.instrumentation_version() == self.code_version
+            && !attach::is_watched_by_others(self.thread, self.code)
+    }
+}
+
+/// Whether this thread is recording: then nothing else is recorded on it.
+pub fn is_recording(thread: Thread) -> bool {
+    state::with(|s| s.recording.contains(&thread.as_ptr().addr()))
+}
+
+/// Records. `None` if the bytecode was refused.
+///
+/// # Safety
+/// The frame is the running thread's current one, in a monitoring callback that has been left, and stands where `start` says.
+pub unsafe fn record(
+    thread: Thread,
+    frame: FramePtr,
+    code: CodeRef,
+    start: Start,
+    valid: &ValidWord,
+) -> Option<Recording> {
+    let checked = validated(code)?;
+    let address = thread.as_ptr().addr();
+    let (max_uops, max_inline_depth) = state::with(|s| {
+        s.stats.recordings += 1;
+        s.recording.push(address);
+        (s.options.limits.trace_uops, s.options.limits.inline_depth)
+    });
+    let world = EngineWorld::new(thread, code);
+    let request = Request {
+        thread,
+        frame,
+        code,
+        units: checked,
+        start,
+        max_uops,
+        max_inline_depth,
+        valid_word: valid.address(),
+        world: &world,
+        stop_after: None,
+    };
+    let began = std::time::Instant::now();
+    // SAFETY: by the caller's promise.
+    let recording = unsafe { record::record(request) };
+    let took = began.elapsed().as_nanos() as u64;
+    state::with(|s| {
+        s.recording.retain(|&t| t != address);
+        s.stats.record_ns += took;
+        s.stats.recorded_uops += recording.trace.insts.len() as u64;
+    });
+    Some(recording)
+}

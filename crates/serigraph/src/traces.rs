@@ -1,0 +1,184 @@
+//! The table of traces: their numbers, their exits, and when their code may be freed.
+
+use std::ptr::NonNull;
+
+use serigraph_stencil::CodeMemory;
+
+use crate::executor::{Executor, Kind};
+use crate::header::TraceId;
+
+/// Which exit of which trace an exit number means.
+#[derive(Clone, Copy, Debug)]
+struct ExitRef {
+    /// The trace; dangling once it is freed, but then its exits are taken no more.
+    trace: NonNull<Executor>,
+    /// The exit, as an index.
+    index: u32,
+}
+
+/// All traces that have been installed and not been freed.
+#[derive(Debug, Default)]
+pub struct Traces {
+    table: Vec<Option<NonNull<Executor>>>,
+    retired: Vec<NonNull<Executor>>,
+    exits: Vec<Option<ExitRef>>,
+    /// Ranges of exit numbers that are free again: first, length.
+    free_exits: Vec<(u32, u32)>,
+    /// The entries into machine code that have not left yet, by number; on all threads.
+    live: Vec<u64>,
+    sequence: u64,
+}
+
+impl Traces {
+    /// An empty table.
+    pub const fn new() -> Traces {
+        Traces {
+            table: Vec::new(),
+            retired: Vec::new(),
+            exits: Vec::new(),
+            free_exits: Vec::new(),
+            live: Vec::new(),
+            sequence: 0,
+        }
+    }
+
+    /// The number the next trace will have. It counts as used.
+    pub fn new_number(&mut self) -> TraceId {
+        self.table.push(None);
+        self.table.len() as TraceId - 1
+    }
+
+    /// A trace.
+    #[inline]
+    pub fn get(&self, id: TraceId) -> Option<&Executor> {
+        // SAFETY: the table owns its traces; the borrow of the table keeps them from being freed or changed.
+        self.table.get(id as usize).copied().flatten().map(|t| unsafe { t.as_ref() })
+    }
+
+    /// A trace, to be changed.
+    #[inline]
+    pub fn get_mut(&mut self, id: TraceId) -> Option<&mut Executor> {
+        // SAFETY: as above; the table is borrowed for changing.
+        self.table.get(id as usize).copied().flatten().map(|mut t| unsafe { t.as_mut() })
+    }
+
+    /// Every trace that may be entered.
+    pub fn iter(&self) -> impl Iterator<Item = &Executor> {
+        // SAFETY: as above.
+        self.table.iter().flatten().map(|t| unsafe { t.as_ref() }).filter(|t| t.retired.is_none())
+    }
+
+    /// Numbers for the exits of a new trace.
+    pub fn reserve_exits(&mut self, count: u32) -> u32 {
+        if let Some(at) = self.free_exits.iter().position(|&(_, length)| length >= count) {
+            let (first, length) = self.free_exits[at];
+            if length == count {
+                self.free_exits.swap_remove(at);
+            } else {
+                self.free_exits[at] = (first + count, length - count);
+            }
+            return first;
+        }
+        let first = self.exits.len() as u32;
+        self.exits.resize(self.exits.len() + count as usize, None);
+        first
+    }
+
+    /// Gives numbers of exits back.
+    pub fn release_exits(&mut self, first: u32, count: u32) {
+        if count != 0 {
+            self.exits[first as usize..(first + count) as usize].fill(None);
+            self.free_exits.push((first, count));
+        }
+    }
+
+    /// The exit of a number: its trace, and its index there.
+    #[inline]
+    pub fn exit(&mut self, number: u32) -> Option<(&mut Executor, u32)> {
+        let mut exit = self.exits.get(number as usize).copied().flatten()?;
+        // SAFETY: an exit in the table belongs to a trace in the table.
+        Some((unsafe { exit.trace.as_mut() }, exit.index))
+    }
+
+    /// Takes a finished trace into the table.
+    pub fn install(&mut self, executor: Executor) {
+        let compiled = executor.compiled.clone();
+        if let Kind::Side { parent, exit } = compiled.kind
+            && let Some(parent) = self.get_mut(parent)
+        {
+            parent.sides.push(compiled.id);
+            parent.exits[exit as usize].side = Some(compiled.id);
+        }
+        if let Some(target) = compiled.links_to.and_then(|t| self.get_mut(t)) {
+            target.linked_from.push(compiled.id);
+        }
+        let trace = NonNull::from(Box::leak(Box::new(executor)));
+        for index in 0..compiled.exits.len() as u32 {
+            self.exits[(compiled.first_exit + index) as usize] = Some(ExitRef { trace, index });
+        }
+        self.table[compiled.id as usize] = Some(trace);
+    }
+
+    /// A thread goes into machine code; the result is for [`Self::leave`].
+    #[inline]
+    pub fn enter(&mut self) -> u64 {
+        self.sequence += 1;
+        self.live.push(self.sequence);
+        self.sequence
+    }
+
+    /// It is out again.
+    #[inline]
+    pub fn leave(&mut self, sequence: u64) {
+        if let Some(at) = self.live.iter().rposition(|&l| l == sequence) {
+            self.live.swap_remove(at);
+        }
+    }
+
+    /// Marks a trace as thrown away. Its code lives on until nothing can return into it. False if it was already, or does not exist.
+    pub fn retire(&mut self, id: TraceId) -> bool {
+        let sequence = self.sequence;
+        let Some(trace) = self.get_mut(id).filter(|t| t.retired.is_none()) else { return false };
+        trace.retired = Some(sequence);
+        trace.compiled.valid.break_it();
+        let pointer = NonNull::from(trace);
+        self.retired.push(pointer);
+        true
+    }
+
+    /// Whether there is code to free.
+    #[inline]
+    pub fn has_retired(&self) -> bool {
+        !self.retired.is_empty()
+    }
+
+    /// Frees the code of retired traces that nothing can return into. What is returned has to be dropped outside
+    /// the state: it releases objects.
+    #[must_use]
+    pub fn collect(&mut self, memory: &mut Option<CodeMemory>) -> Vec<Box<Executor>> {
+        let oldest = self.live.iter().copied().min().unwrap_or(u64::MAX);
+        let mut freed = Vec::new();
+        loop {
+            let position = self.retired.iter().position(|t| {
+                // SAFETY: retired traces are owned by the table until they are freed here.
+                let t = unsafe { t.as_ref() };
+                !t.is_pinned && t.linked_from.is_empty() && t.retired.is_some_and(|sequence| oldest > sequence)
+            });
+            let Some(position) = position else { break };
+            let pointer = self.retired.swap_remove(position);
+            // SAFETY: it was leaked from a box by `install`, is in no list any more, and nothing refers to it.
+            let executor = unsafe { Box::from_raw(pointer.as_ptr()) };
+            let compiled = &executor.compiled;
+            self.table[compiled.id as usize] = None;
+            self.release_exits(compiled.first_exit, compiled.exits.len() as u32);
+            if let Some(memory) = memory {
+                memory.free(compiled.machine.code.block());
+            }
+            if let Some(target) = compiled.links_to.and_then(|t| self.get_mut(t)) {
+                target.linked_from.retain(|&t| t != compiled.id);
+            }
+            freed.push(executor);
+        }
+        freed
+    }
+}
