@@ -1,5 +1,5 @@
 //! Runs the scripts of `tests/live/` in every supported interpreter that can be found, with the extension module of
-//! `examples/live_probe.rs`. `SERIGRAPH_PYTHON` (a list as `PATH` is one) adds interpreters.
+//! `examples/live_probe`. `SERIGRAPH_PYTHON` (a list as `PATH` is one) adds interpreters.
 
 use std::collections::BTreeMap;
 use std::env;

@@ -1,5 +1,6 @@
 //! Proving a layout on live objects before anything relies on it.
 
+mod classes;
 mod objects;
 mod running;
 mod state;
