@@ -11,6 +11,8 @@ impl Forward<'_> {
         let [a, b, _] = inst.args;
         match inst.uop {
             Uop::UnboxInt | Uop::UnboxFloat | Uop::UnboxBool if self.has(Pass::Unbox) => match self.raw(a) {
+                // With a type guard before it that never holds (kept when guards are not looked at), the kind is another.
+                Some(raw) if self.out.inst(raw).kind != inst.kind => Outcome::Keep,
                 Some(raw) => Outcome::Same(raw),
                 None => Outcome::Keep,
             },
