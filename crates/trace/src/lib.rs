@@ -20,3 +20,5 @@ pub mod testhost;
 pub mod generate;
 pub mod opt;
 pub mod mini;
+pub mod link;
+pub mod side;

@@ -239,15 +239,21 @@ impl State {
             }
         }
         match inst.uop {
-            Uop::LoadSlot | Uop::TakeSlot | Uop::StoreSlot | Uop::SyncSlot => self.apply_slot(inst, at),
+            Uop::LoadSlot | Uop::TakeSlot | Uop::StoreSlot | Uop::SyncSlot => self.apply_slot(trace, inst, at),
             Uop::LoopStart => self.enter_loop(trace, at),
             _ => Ok(()),
         }
     }
 
-    fn apply_slot(&mut self, inst: &Inst, at: usize) -> Result<()> {
+    fn apply_slot(&mut self, trace: &Trace, inst: &Inst, at: usize) -> Result<()> {
         let slot = inst.imm as u32;
         let before = self.slot(slot);
+        // A push: the next place of the operand stack comes into use, in place of null.
+        if before == SlotMemory::Dead && inst.uop == Uop::StoreSlot && slot >= self.locals && is_null(trace.inst(inst.args[1])) {
+            self.set_slot(slot, SlotMemory::Holds(inst.args[0]));
+            self.stack_held = self.stack_held.max(slot + 1);
+            return Ok(());
+        }
         if before == SlotMemory::Dead {
             return error(at, format!("slot {slot} is not in use"));
         }

@@ -84,8 +84,10 @@ pub(super) struct Forward<'a> {
     survey: Option<&'a Survey>,
     /// The first instruction of the loop, once it has begun.
     body: u32,
-    /// What a side trace knows of the values it inherits: the instruction in the loop's slice, in recorded names.
-    pub tree_facts: Vec<(Inst, ValueId)>,
+    /// The trace whose loop a side trace belongs to, until its params are there.
+    pub tree: Option<&'a Trace>,
+    /// What inherited values are the result of.
+    pub inherited: Vec<(Inst, ValueId)>,
 }
 
 /// The classes an instruction overwrites. Frames that somebody has looked at are left at a guard, and nobody writes into a
@@ -119,7 +121,8 @@ impl<'a> Forward<'a> {
             mutable: Vec::new(),
             survey,
             body: u32::MAX,
-            tree_facts: Vec::new(),
+            tree: None,
+            inherited: Vec::new(),
         }
     }
 
@@ -134,8 +137,10 @@ impl<'a> Forward<'a> {
             if inst.uop == Uop::Nop {
                 continue;
             }
-            if inst.uop != Uop::Param && !self.tree_facts.is_empty() {
-                self.apply_inherited();
+            if inst.uop != Uop::Param
+                && let Some(tree) = self.tree.take()
+            {
+                self.inherit(tree);
             }
             let mut inst = *inst;
             for arg in &mut inst.args {
@@ -233,7 +238,7 @@ impl<'a> Forward<'a> {
     }
 
     /// Immediate forms become two-operand forms with a constant, so that each rule is written once.
-    fn normalise(&mut self, inst: &mut Inst) {
+    pub fn normalise(&mut self, inst: &mut Inst) {
         let (uop, swap) = match inst.uop {
             Uop::IntAddImm => (Uop::IntAdd, false),
             Uop::IntMulImm => (Uop::IntMul, false),
@@ -294,7 +299,19 @@ impl<'a> Forward<'a> {
         if self.body != u32::MAX && value.0 < self.body {
             return self.invariant[value.index()];
         }
+        self.unwritten_since(value, reads)
+    }
+
+    /// Whether nothing was written to these classes after an instruction.
+    fn unwritten_since(&self, value: ValueId, reads: Effects) -> bool {
         (0..16).all(|class| reads.0 & (1 << class) == 0 || self.last_write[class] <= value.0)
+    }
+
+    /// The inherited value that an instruction would compute again.
+    fn known_from_tree(&self, inst: &Inst) -> Option<ValueId> {
+        let same = |other: &Inst| other.uop == inst.uop && other.args == inst.args && other.imm == inst.imm;
+        let (_, value) = self.inherited.iter().find(|(other, _)| same(other))?;
+        self.unwritten_since(*value, inst.uop.info().reads).then_some(*value)
     }
 
     fn keep(&mut self, mut inst: Inst) -> Result<ValueId, Contradiction> {
@@ -305,6 +322,12 @@ impl<'a> Forward<'a> {
             && self.valid(found, info.reads)
         {
             return Ok(if inst.has_value() { found } else { ValueId::NONE });
+        }
+        if !self.inherited.is_empty()
+            && inst.has_value()
+            && let Some(value) = self.known_from_tree(&inst)
+        {
+            return Ok(value);
         }
         if inst.snapshot.is_some() {
             inst.snapshot = self.snapshot(inst.snapshot);
@@ -321,7 +344,7 @@ impl<'a> Forward<'a> {
 
     /// Appends an instruction as it is, with what its definition says.
     pub fn push(&mut self, inst: Inst) -> ValueId {
-        let fact = facts::definition(self.types, &self.out, &self.facts, &inst);
+        let fact = facts::definition(self.types, &self.facts, &inst);
         let invariant = self.is_invariant(&inst);
         self.facts.push(fact);
         self.invariant.push(invariant);

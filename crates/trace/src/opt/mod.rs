@@ -28,6 +28,8 @@ mod sink;
 mod survey;
 mod types;
 
+pub use crate::link::link;
+pub use crate::side::{SideEntry, SideFrameState, side_entry};
 pub use types::HostTypes;
 
 use crate::ir::{End, Trace};
@@ -198,9 +200,7 @@ pub fn optimise_linear(
     }
     let start = options.report.map(|_| Instant::now());
     let mut forward = Forward::new(&trace, types, options.passes, None);
-    if let Some(tree) = tree {
-        forward.inherit(tree);
-    }
+    forward.tree = tree;
     let mut work = forward.linear().map_err(|_| Reason::TypesUnstable)?;
     show("forward", options, &work.trace, start)?;
     finish(&mut work, types, options, target)?;

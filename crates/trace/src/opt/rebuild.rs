@@ -38,6 +38,8 @@ struct Rebuild<'a> {
     pending: Vec<(ValueId, u64, ValueId)>,
     /// References the new trace owns, by new number.
     owned: Vec<i32>,
+    /// Constants in stale slots, to which the slots would have a reference.
+    constants: Vec<(u64, ValueId)>,
 }
 
 /// Writes the trace anew.
@@ -58,6 +60,7 @@ pub(super) fn rebuild(work: &mut Work, types: &HostTypes, plan: &Plan) {
         slots: vec![Content::Entry; old.locals.max(old.entry_top) as usize],
         pending: Vec::new(),
         owned: Vec::with_capacity(count + 8),
+        constants: Vec::new(),
     };
     rebuild.new.inlined.clone_from(&old.inlined);
     rebuild.new.insts.reserve(count + 8);
@@ -114,7 +117,12 @@ impl Rebuild<'_> {
         let snapshot = self.snapshot(inst.snapshot);
         let args = inst.args.map(|a| self.name(a));
         let invariant = self.invariant.get(at) == Some(&true);
-        self.values[at] = self.push(Inst { args, snapshot, ..inst }, self.facts[at], invariant);
+        let value = self.push(Inst { args, snapshot, ..inst }, self.facts[at], invariant);
+        self.values[at] = value;
+        if inst.uop == Uop::Param {
+            let owned = self.old.entry_owned.iter().filter(|(v, _)| v.index() == at).map(|(_, n)| *n as i32);
+            self.owned[value.index()] += owned.sum::<i32>();
+        }
     }
 
     fn inst(&mut self, at: usize, carried: &[Carried]) {
@@ -148,13 +156,12 @@ impl Rebuild<'_> {
     /// Past an instruction that goes.
     fn removed(&mut self, inst: &Inst) {
         match inst.uop {
-            Uop::StoreSlot => {
+            Uop::StoreSlot | Uop::SyncSlot => {
                 self.set(inst.imm, Content::Stale);
-                // The slot would have taken over the reference to the constant.
+                self.constants.retain(|c| c.0 != inst.imm);
                 let new = self.old.inst(inst.args[0]);
-                if new.uop == Uop::ConstObject && new.imm != 0 && self.owned[self.name(inst.args[0]).index()] > 0 {
-                    let release = Inst::new(Uop::DecRefPlain, &[self.name(inst.args[0])], 0, SnapshotId::NONE);
-                    self.push(release, Fact::ANYTHING, false);
+                if new.uop == Uop::ConstObject && new.imm != 0 {
+                    self.constants.push((inst.imm, inst.args[0]));
                 }
             }
             Uop::IterStore => {
@@ -166,7 +173,16 @@ impl Rebuild<'_> {
         }
     }
 
+    /// At the loop start and the back edge the trace owns nothing: what stale slots hold is made by exits.
+    fn release_constants(&mut self) {
+        for (_, value) in std::mem::take(&mut self.constants) {
+            let release = Inst::new(Uop::DecRefPlain, &[self.name(value)], 0, SnapshotId::NONE);
+            self.push(release, Fact::ANYTHING, false);
+        }
+    }
+
     fn enter_loop(&mut self, at: usize, inst: &Inst, carried: &[Carried]) {
+        self.release_constants();
         self.copy(at, *inst);
         self.new.loop_start = Some(self.values[at]);
         let old = self.old;
@@ -206,14 +222,18 @@ impl Rebuild<'_> {
             if entry.synced || entry.slot >= self.old.locals || self.slots[entry.slot as usize] != Content::Stale {
                 continue;
             }
-            let value = self.name(entry.value);
-            if self.owned[value.index()] < 1 {
-                self.push(Inst::new(Uop::IncRef, &[value], 0, SnapshotId::NONE), Fact::ANYTHING, false);
-            }
-            let sync = Inst::new(Uop::SyncSlot, &[value], entry.slot.into(), SnapshotId::NONE);
-            self.push(sync, Fact::ANYTHING, false);
-            self.set(entry.slot.into(), Content::Value(entry.value));
+            self.sync(entry.slot, entry.value);
         }
+    }
+
+    /// Writes a value into a slot that is stale.
+    fn sync(&mut self, slot: u32, value: ValueId) {
+        let name = self.name(value);
+        if self.owned[name.index()] < 1 {
+            self.push(Inst::new(Uop::IncRef, &[name], 0, SnapshotId::NONE), Fact::ANYTHING, false);
+        }
+        self.push(Inst::new(Uop::SyncSlot, &[name], slot.into(), SnapshotId::NONE), Fact::ANYTHING, false);
+        self.set(slot.into(), Content::Value(value));
     }
 
     fn snapshot(&mut self, id: SnapshotId) -> SnapshotId {
@@ -240,6 +260,10 @@ impl Rebuild<'_> {
             let store = PendingStore { object: self.values[object.index()], offset: offset as u32, value: self.values[value.index()] };
             self.new.pending_stores.push(store);
         }
+        for store in old.stores(id).iter().filter(|s| !self.pending.iter().any(|p| p.0 == s.object && p.1 == s.offset.into())) {
+            let (object, value) = (self.values[store.object.index()], self.values[store.value.index()]);
+            self.new.pending_stores.push(PendingStore { object, value, ..*store });
+        }
         let count = self.new.frame_states.len() as u32 - first;
         let store_count = self.new.pending_stores.len() as u32 - first_store;
         let reason = old.snapshots[id.index()].reason;
@@ -253,11 +277,17 @@ impl Rebuild<'_> {
         let old = self.old;
         self.new.end = match &old.end {
             End::Loop(args) => {
+                self.release_constants();
                 debug_assert_eq!(args.len(), carried.len());
                 let kept = old.phis().zip(args).filter(|(phi, _)| !self.plan.sunk[phi.index()]);
                 End::Loop(kept.map(|(_, &arg)| self.name(arg)).collect())
             }
             End::Link { target, args } => {
+                for &(slot, value) in &self.plan.sync_at_end {
+                    if self.slots[slot as usize] == Content::Stale {
+                        self.sync(slot, value);
+                    }
+                }
                 let args: Vec<ValueId> = args.iter().map(|&arg| self.name(arg)).collect();
                 self.balance();
                 End::Link { target: *target, args }
@@ -276,10 +306,6 @@ impl Rebuild<'_> {
 
     /// At a link: releases what the trace still owns.
     fn balance(&mut self) {
-        for &(value, count) in &self.old.entry_owned {
-            let value = self.name(value);
-            self.owned[value.index()] += count as i32;
-        }
         for i in 0..self.owned.len() {
             let value = ValueId(i as u32);
             let inst = *self.new.inst(value);

@@ -34,6 +34,8 @@ pub(super) struct Plan {
     pub first_escape: usize,
     /// Slots that the loop leaves stale.
     pub lazy: Vec<u32>,
+    /// At the end (a link) these slots have to hold these values.
+    pub sync_at_end: Vec<(u32, ValueId)>,
 }
 
 /// A slot store before the loop (or in a trace without one) that can go if the slot is lazy.
@@ -57,6 +59,9 @@ struct Sinking<'a> {
     removable: Vec<Removable>,
     may_remove: Vec<bool>,
     loop_escapes: bool,
+    /// For a trace that ends with a link: the slots that the other trace's loop leaves stale.
+    stale_at_link: Option<Vec<u32>>,
+    sync_at_end: Vec<(u32, ValueId)>,
 }
 
 /// Runs the pass.
@@ -77,10 +82,14 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
         removable: Vec::new(),
         may_remove: vec![false; count],
         loop_escapes: escapes(start..count).next().is_some(),
+        stale_at_link: matches!(trace.end, End::Link { .. }).then(|| target.map_or(Vec::new(), stale_slots)),
+        sync_at_end: Vec::new(),
     };
     if enabled {
         sinking.find_candidates(&work.carried);
-        sinking.find_removable(last_escape.map_or(0, |e| e + 1));
+    }
+    sinking.find_removable(if enabled { last_escape.map_or(0, |e| e + 1) } else { usize::MAX });
+    if enabled {
         while sinking.take_back(first_escape) {}
     }
     let lazy: Vec<u32> = sinking.lazy().collect();
@@ -95,7 +104,7 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
     }
     for (i, inst) in trace.insts.iter().enumerate() {
         match inst.uop {
-            Uop::StoreSlot if i > start => removed[i] = lazy.contains(&(inst.imm as u32)),
+            Uop::StoreSlot | Uop::SyncSlot if i > start => removed[i] = lazy.contains(&(inst.imm as u32)),
             Uop::IncRef | Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef => removed[i] |= sinking.sunk[inst.args[0].index()],
             _ => {}
         }
@@ -104,8 +113,18 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
     for (i, inst) in trace.insts.iter().enumerate() {
         removed[i] |= inst.uop == Uop::IterStore && fields.contains(&(inst.args[0], inst.imm));
     }
-    let plan = Plan { sunk: sinking.sunk, removed, first_escape, lazy };
+    let Sinking { sunk, sync_at_end, .. } = sinking;
+    let plan = Plan { sunk, removed, first_escape, lazy, sync_at_end };
     rebuild(work, types, &plan);
+}
+
+/// The slots that a loop leaves stale: what another trace that jumps to it need not store either.
+fn stale_slots(target: &Trace) -> Vec<u32> {
+    let carried = target.loop_params.iter().filter_map(|param| match param.source {
+        ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot) | ParamSource::SlotBool(slot) => Some(slot),
+        _ => None,
+    });
+    carried.filter(|slot| !target.loop_synced.contains(slot)).collect()
 }
 
 /// The iterator fields that can wait for the exits: in a loop those with a phi, in another trace those that the loop it
@@ -190,8 +209,10 @@ impl Sinking<'_> {
     /// plain, so that it does not matter when it is released.
     fn find_removable(&mut self, from: usize) {
         let mut stale = vec![false; self.trace.locals as usize];
+        let mut last = vec![ValueId::NONE; self.trace.locals as usize];
         for entry in self.trace.entry_slots.iter().filter(|e| !e.synced && e.slot < self.trace.locals) {
             stale[entry.slot as usize] = true;
+            last[entry.slot as usize] = entry.value;
         }
         for at in 0..self.start {
             let inst = self.trace.insts[at];
@@ -199,18 +220,29 @@ impl Sinking<'_> {
                 continue;
             }
             let slot = inst.imm as usize;
-            if at < from || inst.uop == Uop::SyncSlot {
+            last[slot] = inst.args[0];
+            let wanted = self.stale_at_link.as_ref().is_some_and(|slots| !slots.contains(&(slot as u32)));
+            if at < from || wanted {
                 stale[slot] = false;
                 continue;
             }
-            let release = if stale[slot] { None } else { self.release(at, inst.args[1]) };
-            let null = self.is_null(inst.args[1]);
-            let plain = null || self.types.is_plain(self.facts[inst.args[1].index()].type_address);
-            if stale[slot] || (plain && (null || release.is_some())) {
-                stale[slot] = true;
+            let displaced = inst.args[1];
+            let (mut release, mut keeps) = (None, stale[slot]);
+            if !stale[slot] && inst.uop == Uop::StoreSlot {
+                release = self.release(at, displaced);
+                let null = self.is_null(displaced);
+                let plain = self.types.is_plain(self.facts[displaced.index()].type_address);
+                keeps = null || (plain && release.is_some());
+            }
+            stale[slot] = keeps;
+            if keeps {
                 self.may_remove[at] = true;
                 self.removable.push(Removable { at, slot: slot as u32, release });
             }
+        }
+        if let Some(slots) = &self.stale_at_link {
+            let wanted = (0..self.trace.locals).filter(|slot| stale[*slot as usize] && !slots.contains(slot));
+            self.sync_at_end = wanted.map(|slot| (slot, last[slot as usize])).collect();
         }
     }
 
@@ -242,7 +274,7 @@ impl Sinking<'_> {
         for (i, inst) in trace.insts.iter().enumerate() {
             match inst.uop {
                 Uop::IncRef | Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef => {}
-                Uop::StoreSlot => {
+                Uop::StoreSlot | Uop::SyncSlot => {
                     let slot = inst.imm as u32;
                     let goes = if i > self.start { self.is_lazy(slot) } else { self.goes(i, slot) };
                     if !goes {
@@ -266,6 +298,9 @@ impl Sinking<'_> {
             for entry in trace.entry_slots.iter().filter(|e| !e.synced) {
                 self.needs(entry.value, &mut changed);
             }
+        }
+        for i in 0..self.sync_at_end.len() {
+            self.needs(self.sync_at_end[i].1, &mut changed);
         }
         match &trace.end {
             End::Loop(args) => self.take_back_phis(args, &mut changed),

@@ -1,0 +1,155 @@
+//! Ends a recorded trace that has come to the header of another trace's loop: appends what computes that loop's parameters.
+//!
+//! ```text
+//!   ...                                     ...
+//! end exit s9                               guard_type v7, INT @s9        # of slot 1, an int in the target
+//!                                     =>    v20 = unbox_int v7 @s9
+//!                                           v21 = list_len v3             # from the target's slice
+//!                                         end link 4 v20, v21
+//! ```
+//!
+//! What is appended is naive; the optimiser folds it: what the trace has just boxed is not unboxed, what it inherits from
+//! the loop it belongs to is not checked again. So this runs before [`crate::opt::optimise_linear`].
+
+use crate::ir::{End, Inst, ParamSource, SlotValue, SnapshotId, Trace, ValueId};
+use crate::opt::HostTypes;
+use serigraph_uops::{Exit, Reason, Uop};
+
+struct Linker<'a> {
+    trace: &'a mut Trace,
+    target: &'a Trace,
+    types: &'a HostTypes,
+    /// The state at the header: slots of f0 that the snapshot lists, or that were looked up.
+    state: Vec<SlotValue>,
+    header: SnapshotId,
+    /// The target's values here.
+    names: Vec<ValueId>,
+}
+
+/// Appends what the loop of `target` needs to `trace`, whose [`End::Exit`] is the state at the target's header.
+pub fn link(trace: &mut Trace, target_number: u32, target: &Trace, types: &HostTypes) -> Result<(), Reason> {
+    let End::Exit(header) = trace.end else { return Err(Reason::NotLooping) };
+    if header.is_none() || target.loop_start.is_none() || trace.frames(header).len() != 1 {
+        return Err(Reason::NotLooping);
+    }
+    let state = trace.slots(&trace.frames(header)[0]).to_vec();
+    let names = vec![ValueId::NONE; target.insts.len()];
+    let mut linker = Linker { trace, target, types, state, header, names };
+    linker.fill_stack()?;
+    linker.copy_slice()?;
+    let mut args = Vec::with_capacity(target.loop_params.len());
+    for param in &target.loop_params {
+        args.push(linker.parameter(param.source, param.value)?);
+    }
+    trace.end = End::Link { target: target_number, args };
+    Ok(())
+}
+
+impl Linker<'_> {
+    fn push(&mut self, uop: Uop, args: &[ValueId], imm: u64) -> ValueId {
+        let snapshot = if uop.info().exit == Exit::Never { SnapshotId::NONE } else { self.header };
+        self.trace.push(Inst::new(uop, args, imm, snapshot))
+    }
+
+    /// What a slot of f0 holds at the header.
+    fn slot(&mut self, slot: u32) -> ValueId {
+        if let Some(known) = self.state.iter().find(|s| s.slot == slot) {
+            return known.value;
+        }
+        let entry = self.trace.entry_slots.iter().find(|e| e.slot == slot).map(|e| e.value);
+        let value = entry.unwrap_or_else(|| self.push(Uop::LoadSlot, &[], slot.into()));
+        self.state.push(SlotValue { slot, value });
+        value
+    }
+
+    /// An object of a type in a slot.
+    fn typed(&mut self, slot: u32, type_address: u64) -> Result<ValueId, Reason> {
+        let value = self.slot(slot);
+        self.check_not_null(value)?;
+        if type_address != 0 {
+            self.push(Uop::GuardType, &[value], type_address);
+        }
+        Ok(value)
+    }
+
+    fn check_not_null(&mut self, value: ValueId) -> Result<(), Reason> {
+        let inst = self.trace.inst(value);
+        if inst.uop == Uop::ConstObject && inst.imm == 0 {
+            return Err(Reason::TypesUnstable);
+        }
+        self.push(Uop::GuardIsNot, &[value], 0);
+        Ok(())
+    }
+
+    fn parameter(&mut self, source: ParamSource, value: ValueId) -> Result<ValueId, Reason> {
+        Ok(match source {
+            ParamSource::SlotObject { slot, type_address: 0 } => self.slot(slot),
+            ParamSource::SlotObject { slot, type_address } => self.typed(slot, type_address)?,
+            ParamSource::SlotInt(slot) => {
+                let object = self.typed(slot, self.types.int)?;
+                self.push(Uop::UnboxInt, &[object], 0)
+            }
+            ParamSource::SlotFloat(slot) => {
+                let object = self.typed(slot, self.types.float)?;
+                self.push(Uop::UnboxFloat, &[object], 0)
+            }
+            ParamSource::SlotBool(slot) => {
+                let object = self.typed(slot, self.types.bool_)?;
+                self.push(Uop::UnboxBool, &[object], 0)
+            }
+            ParamSource::IterField { slot, offset } => {
+                let iterator = self.slot(slot);
+                self.push(Uop::IterLoad, &[iterator], offset.into())
+            }
+            ParamSource::Invariant => self.names[value.index()],
+        })
+    }
+
+    /// Copies the part of the target's preamble that computes its invariants and checks what the loop relies on.
+    fn copy_slice(&mut self) -> Result<(), Reason> {
+        for &value in &self.target.loop_slice {
+            let inst = *self.target.inst(value);
+            if inst.uop == Uop::LoadSlot {
+                self.names[value.index()] = self.slot(inst.imm as u32);
+                continue;
+            }
+            let args = inst.args.map(|a| if a.is_some() { self.names[a.index()] } else { a });
+            if inst.uop == Uop::GuardType {
+                self.check_not_null(args[0])?;
+            }
+            let snapshot = if inst.snapshot.is_some() { self.header } else { SnapshotId::NONE };
+            self.names[value.index()] = self.trace.push(Inst { args, snapshot, ..inst });
+        }
+        Ok(())
+    }
+
+    /// Puts the operand stack into memory, where the target looks for it.
+    fn fill_stack(&mut self) -> Result<(), Reason> {
+        let locals = self.trace.locals;
+        let top = self.trace.frames(self.header)[0].top;
+        if top != self.target.entry_top || locals != self.target.locals {
+            return Err(Reason::NotLooping);
+        }
+        for slot in locals..top {
+            let mut in_memory = match self.trace.entry_slots.iter().find(|e| e.slot == slot) {
+                Some(entry) => entry.synced,
+                None => slot < self.trace.entry_top,
+            };
+            for inst in self.trace.insts.iter().filter(|i| i.imm == u64::from(slot)) {
+                match inst.uop {
+                    Uop::TakeSlot => in_memory = false,
+                    Uop::StoreSlot | Uop::SyncSlot => in_memory = true,
+                    _ => {}
+                }
+            }
+            if !in_memory {
+                let Some(value) = self.state.iter().find(|s| s.slot == slot).map(|s| s.value) else {
+                    return Err(Reason::NotLooping);
+                };
+                let null = self.push(Uop::ConstObject, &[], 0);
+                self.push(Uop::StoreSlot, &[value, null], slot.into());
+            }
+        }
+        Ok(())
+    }
+}
