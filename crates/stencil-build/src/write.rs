@@ -38,7 +38,7 @@ pub fn tables(tables: &[(&&Table, Vec<Finished>)]) -> Result<String, BuildError>
                 None => {
                     let _ = writeln!(
                         text,
-                        "Stencil {{ name: {:?}, hot: &[], cold: &[], registers: &[], cold_registers: &[], holes: &[], small: u16::MAX, \
+                        "Stencil {{ name: {:?}, hot: NO_CODE, cold: NO_CODE, holes: &[], small: u16::MAX, \
                          constraints: Constraints {{ inputs: [None; 3], output: None, output_may_alias: 0, \
                          output_before_exit: false, clobbers_caller_saved: false, has_exit: false, hot_size: 0 }} }},",
                         uop.name()
@@ -89,23 +89,21 @@ fn write_stencil(
         facts,
     } = stencil;
     let canonical = registers::numbers(&signature.canonical());
-    // The code is kept with register 0 in all fields.
-    let bytes = |section: &Section| {
+    let code = |section: &Section| {
+        // The code is kept with register 0 in all fields, and padded for copying.
         let mut bytes = section.bytes.clone();
         registers::patch(&mut bytes, &section.registers, &canonical, &[0; 4]);
-        format!("{bytes:?}")
-    };
-    let fields = |section: &Section| -> String {
-        section
-            .registers
-            .iter()
-            .map(|h| {
-                format!(
-                    "r({},{},{},{},{}),",
-                    h.offset, h.operand, h.from, h.mask, h.shift
-                )
-            })
-            .collect()
+        let size = bytes.len();
+        bytes.resize(size.next_multiple_of(16), 0);
+        let mut fields = String::new();
+        for h in &section.registers {
+            let _ = write!(
+                fields,
+                "r({},{},{},{},{}),",
+                h.offset, h.operand, h.from, h.mask, h.shift
+            );
+        }
+        format!("Code {{ padded: &{bytes:?}, size: {size}, registers: &[{fields}] }}")
     };
     let mut holes = String::new();
     for (cold, section) in [(false, &placed.hot), (true, &placed.cold)] {
@@ -148,14 +146,12 @@ fn write_stencil(
     let [a, b, c, output] = operands;
     let _ = writeln!(
         text,
-        "Stencil {{ name: {:?}, hot: &{}, cold: &{}, registers: &[{}], cold_registers: &[{}], holes: &[{holes}], small: {}, \
+        "Stencil {{ name: {:?}, hot: {}, cold: {}, holes: &[{holes}], small: {}, \
          constraints: Constraints {{ inputs: [{a}, {b}, {c}], output: {output}, output_may_alias: {}, \
          output_before_exit: {}, clobbers_caller_saved: {}, has_exit: {}, hot_size: {} }} }},",
         signature.name,
-        bytes(&placed.hot),
-        bytes(&placed.cold),
-        fields(&placed.hot),
-        fields(&placed.cold),
+        code(&placed.hot),
+        code(&placed.cold),
         small.map_or("u16::MAX".to_string(), |index| index.to_string()),
         facts.output_may_alias,
         facts.output_before_exit,

@@ -10,7 +10,9 @@ use crate::error::CodeError;
 use crate::memory::{Block, CodeAddress, CodeMemory};
 use crate::patch;
 use crate::register::{Fp, Gp, Register};
-use crate::stencil::{CallTarget, DataSymbol, HoleValue, OUTPUT, Stencil, StencilTable, Width};
+use crate::stencil::{
+    CallTarget, Code, DataSymbol, HoleValue, OUTPUT, Stencil, StencilTable, Width,
+};
 use crate::tables::machine;
 
 /// A place in the hot code that is or will be known.
@@ -34,7 +36,6 @@ enum Target {
     Hot(u32),
     Cold(u32),
     Label(u32),
-    Exit(u32),
     Call(CallTarget),
     Helper(u64),
     Data(DataSymbol),
@@ -62,6 +63,7 @@ pub struct Assembler {
     cold: Vec<u8>,
     pool: Vec<u64>,
     fixups: Vec<Fixup>,
+    sites: Vec<Site>,
     /// Offsets in the hot code, or [`UNBOUND`].
     labels: Vec<u32>,
     /// The number of each exit.
@@ -100,6 +102,7 @@ impl Assembler {
             cold: Vec::new(),
             pool: Vec::new(),
             fixups: Vec::new(),
+            sites: Vec::new(),
             labels: Vec::new(),
             exits: Vec::new(),
             alignment: TRACE_ALIGNMENT,
@@ -118,6 +121,7 @@ impl Assembler {
         self.cold.clear();
         self.pool.clear();
         self.fixups.clear();
+        self.sites.clear();
         self.labels.clear();
         self.exits.clear();
         self.alignment = TRACE_ALIGNMENT;
@@ -166,7 +170,7 @@ impl Assembler {
             Uop::ConstFloat => return self.constant_fp_number(numbers[OUTPUT], immediate),
             _ => {}
         }
-        if stencil.hot.is_empty() {
+        if stencil.hot.size == 0 {
             return self.fail(CodeError::NoStencil(uop));
         }
         if constraints.has_exit && exit.is_none() {
@@ -205,15 +209,9 @@ impl Assembler {
     ) -> Result<(), patch::OutOfRange> {
         let hot_start = self.hot.len();
         let cold_start = self.cold.len();
-        self.hot.extend_from_slice(stencil.hot);
-        patch::patch_registers(&mut self.hot[hot_start..], stencil.registers, numbers);
-        if !stencil.cold.is_empty() {
-            self.cold.extend_from_slice(stencil.cold);
-            patch::patch_registers(
-                &mut self.cold[cold_start..],
-                stencil.cold_registers,
-                numbers,
-            );
+        append(&mut self.hot, &stencil.hot, numbers);
+        if stencil.cold.size > 0 {
+            append(&mut self.cold, &stencil.cold, numbers);
         }
         for hole in stencil.holes {
             let (buffer, start) = match hole.cold {
@@ -232,7 +230,14 @@ impl Assembler {
                     }
                     continue;
                 }
-                HoleValue::Exit => Target::Exit(exit.0),
+                HoleValue::Exit => {
+                    self.sites.push(Site {
+                        exit: exit.0,
+                        offset: at as u32,
+                        cold: hole.cold,
+                    });
+                    continue;
+                }
                 HoleValue::Hot(offset) => Target::Hot(hot_start as u32 + offset as u32),
                 HoleValue::Cold(offset) => Target::Cold(cold_start as u32 + offset as u32),
                 HoleValue::Helper => Target::Helper(immediate),
@@ -400,16 +405,19 @@ impl Assembler {
     }
     /// Appends a jump to an exit. It can be linked like a guard's.
     pub fn jump_exit(&mut self, exit: ExitLabel) {
-        self.jump_target(Target::Exit(exit.0));
+        let at = self.jump_opcode();
+        self.sites.push(Site {
+            exit: exit.0,
+            offset: at,
+            cold: false,
+        });
     }
     /// Appends a jump to published code.
     pub fn jump_to(&mut self, address: CodeAddress) {
         self.jump_target(Target::Address(address));
     }
     fn jump_target(&mut self, target: Target) {
-        self.hot.push(0xe9);
-        let at = self.position();
-        self.hot.extend_from_slice(&[0; 4]);
+        let at = self.jump_opcode();
         self.fixups.push(Fixup {
             at,
             cold: false,
@@ -417,6 +425,11 @@ impl Assembler {
             addend: -4,
             target,
         });
+    }
+    /// Appends a jump to nowhere and returns the offset of its hole.
+    fn jump_opcode(&mut self) -> u32 {
+        self.hot.extend_from_slice(&[0xe9, 0, 0, 0, 0]);
+        self.position() - 4
     }
 
     /// Publishes the trace. Afterwards the assembler is empty.
@@ -435,22 +448,21 @@ impl Assembler {
         let hot_size = self.hot.len();
         let cold_base = hot_size.next_multiple_of(TRACE_ALIGNMENT);
         let mut stubs = vec![UNBOUND; self.exits.len()];
-        let mut sites = Vec::new();
-        for fixup in &self.fixups {
-            let Target::Exit(exit) = fixup.target else {
-                continue;
-            };
-            let offset = fixup.at + if fixup.cold { cold_base as u32 } else { 0 };
-            sites.push(Site { exit, offset });
-            if stubs[exit as usize] == UNBOUND {
-                stubs[exit as usize] = (cold_base + self.cold.len()) as u32;
+        for site in &mut self.sites {
+            if std::mem::take(&mut site.cold) {
+                site.offset += cold_base as u32;
+            }
+            let stub = &mut stubs[site.exit as usize];
+            if *stub == UNBOUND {
+                *stub = (cold_base + self.cold.len()) as u32;
+                let number = self.exits[site.exit as usize].to_le_bytes();
                 self.cold.push(0xb8);
-                self.cold
-                    .extend_from_slice(&self.exits[exit as usize].to_le_bytes());
+                self.cold.extend_from_slice(&number);
                 self.cold.extend_from_slice(&[0xe9, 0, 0, 0, 0]);
             }
         }
-        sites.sort_unstable_by_key(|site| (site.exit, site.offset));
+        // Exits are mostly made in the order of their uops: then this finds the sites in order already.
+        self.sites.sort_by_key(|site| site.exit);
         let pool_base = (cold_base + self.cold.len()).next_multiple_of(8);
         let size = pool_base + 8 * self.pool.len();
         self.hot.resize(cold_base, 0xcc);
@@ -484,7 +496,7 @@ impl Assembler {
             code_size: pool_base as u32,
             labels: self.labels.as_slice().into(),
             exits,
-            sites: sites.into(),
+            sites: self.sites.as_slice().into(),
         })
     }
 
@@ -506,7 +518,6 @@ impl Assembler {
                     UNBOUND => return Err(CodeError::UnboundLabel),
                     offset => base + offset as usize,
                 },
-                Target::Exit(exit) => base + stubs[exit as usize] as usize,
                 Target::Call(target) => memory.call_target(target),
                 Target::Helper(number) => memory.helper(number)?,
                 Target::Data(symbol) => memory.data(symbol),
@@ -530,6 +541,12 @@ impl Assembler {
             }
             .map_err(|_| CodeError::Distance)?;
         }
+        for site in &self.sites {
+            let at = site.offset as usize;
+            let stub = base + stubs[site.exit as usize] as usize;
+            patch::patch_relative_32(&mut self.hot, at, base + at, stub, -4)
+                .map_err(|_| CodeError::Distance)?;
+        }
         let leave = memory.call_target(CallTarget::Leave);
         for &stub in stubs.iter().filter(|&&stub| stub != UNBOUND) {
             let at = stub as usize + STUB_SIZE - 4;
@@ -537,6 +554,26 @@ impl Assembler {
                 .map_err(|_| CodeError::Distance)?;
         }
         Ok(())
+    }
+}
+
+/// Appends code and patches its register fields.
+#[inline(always)]
+fn append(buffer: &mut Vec<u8>, code: &Code, numbers: &[u8; 4]) {
+    let start = buffer.len();
+    buffer.reserve(Code::MAX_SIZE);
+    debug_assert!(code.padded.len() <= Code::MAX_SIZE);
+    // SAFETY: there is room for the padded code, whose size is at most `MAX_SIZE`; the code's size is at most the padded
+    // size, and its fields are inside it. The build makes the table so, and a test checks it.
+    unsafe {
+        let to = buffer.as_mut_ptr().add(start);
+        for (index, chunk) in code.padded.as_chunks::<16>().0.iter().enumerate() {
+            to.add(16 * index)
+                .cast::<[u8; 16]>()
+                .write_unaligned(*chunk);
+        }
+        patch::patch_registers(to, code.registers, numbers);
+        buffer.set_len(start + code.size as usize);
     }
 }
 
@@ -556,11 +593,13 @@ struct ExitCode {
     stub: u32,
 }
 
-/// A jump to an exit: the offset of its relative hole.
+/// A jump to an exit.
 #[derive(Clone, Copy, Debug)]
 struct Site {
     exit: u32,
+    /// The offset of its relative hole in its buffer, or, once the trace is placed, in the trace.
     offset: u32,
+    cold: bool,
 }
 
 /// The published code of a trace. It is not freed by dropping this: see [`CodeMemory::free`].

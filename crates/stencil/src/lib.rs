@@ -37,7 +37,7 @@ pub use register::{Class, Fp, Gp, Register};
 pub use runtime::{BigInt, RuntimeSymbols};
 pub use shim::enter;
 pub use stencil::{
-    CallTarget, Constraints, DataSymbol, Hole, HoleValue, OUTPUT, RegisterHole, Stencil,
+    CallTarget, Code, Constraints, DataSymbol, Hole, HoleValue, OUTPUT, RegisterHole, Stencil,
     StencilTable, Width,
 };
 pub use tables::LISTING;

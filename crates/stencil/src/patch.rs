@@ -7,11 +7,18 @@ use crate::stencil::RegisterHole;
 pub struct OutOfRange;
 
 /// Writes the register numbers of the operands into their fields; `code` starts with the stencil.
-#[inline]
-pub fn patch_registers(code: &mut [u8], holes: &[RegisterHole], numbers: &[u8; 4]) {
+///
+/// # Safety
+///
+/// The bytes at the holes' offsets must be initialised and writable.
+#[inline(always)]
+pub unsafe fn patch_registers(code: *mut u8, holes: &[RegisterHole], numbers: &[u8; 4]) {
     for hole in holes {
         let number = numbers[(hole.operand & 3) as usize];
-        code[hole.offset as usize] ^= ((number >> hole.from) & hole.mask) << hole.shift;
+        // SAFETY: the caller vouches for the offsets.
+        unsafe {
+            *code.add(hole.offset as usize) ^= ((number >> hole.from) & hole.mask) << hole.shift
+        };
     }
 }
 
@@ -98,7 +105,8 @@ mod tests {
             },
         ];
         let mut code = [0x48, 0x89, 0xc0];
-        patch_registers(&mut code, &holes, &[13, 0, 0, 3]);
+        // SAFETY: the holes are inside the code.
+        unsafe { patch_registers(code.as_mut_ptr(), &holes, &[13, 0, 0, 3]) };
         assert_eq!(code, [0x49, 0x89, 0xdd]);
     }
 
@@ -113,7 +121,8 @@ mod tests {
             shift: 3,
         }];
         let mut code = [0b1111_1011];
-        patch_registers(&mut code, &holes, &[0, 5, 0, 0]);
+        // SAFETY: the hole is inside the code.
+        unsafe { patch_registers(code.as_mut_ptr(), &holes, &[0, 5, 0, 0]) };
         assert_eq!(code, [0b1101_0011]);
     }
 

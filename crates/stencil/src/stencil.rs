@@ -138,19 +138,35 @@ pub struct Constraints {
     pub hot_size: u8,
 }
 
+/// Machine code with register holes.
+#[derive(Debug)]
+pub struct Code {
+    /// The code, padded to a multiple of 16 bytes.
+    pub padded: &'static [u8],
+    /// The size without the padding.
+    pub size: u8,
+    /// Register operands.
+    pub registers: &'static [RegisterHole],
+}
+
+impl Code {
+    /// No code has more bytes, padding included.
+    pub const MAX_SIZE: usize = 256;
+    /// The code without the padding.
+    pub fn bytes(&self) -> &'static [u8] {
+        &self.padded[..self.size as usize]
+    }
+}
+
 /// Machine code with holes.
 #[derive(Debug)]
 pub struct Stencil {
     /// The name of the uop, or of the machine stencil.
     pub name: &'static str,
     /// The code that usually runs; it goes on to the next stencil at its end.
-    pub hot: &'static [u8],
+    pub hot: Code,
     /// The code that seldom runs.
-    pub cold: &'static [u8],
-    /// Register operands in the hot code.
-    pub registers: &'static [RegisterHole],
-    /// Register operands in the cold code.
-    pub cold_registers: &'static [RegisterHole],
+    pub cold: Code,
     /// All other holes.
     pub holes: &'static [Hole],
     /// A shorter stencil for immediates of at most 31 bits: an index into the table, or `u16::MAX`.

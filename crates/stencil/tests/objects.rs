@@ -439,12 +439,8 @@ fn reference_counts() {
             };
             placements(table, &mut machine, uop, 0, prepare, |_, left, _| {
                 // SAFETY: as above.
-                assert_eq!(
-                    (left.exit, unsafe { counted.read() }),
-                    (END, after),
-                    "{}",
-                    uop.name()
-                );
+                let count = unsafe { counted.read() };
+                assert_eq!((left.exit, count), (END, after), "{}", uop.name());
                 let wanted = dies.then(|| format!("dealloc {:#x} true true", counted as u64));
                 assert_eq!(calls::take(), wanted.into_iter().collect::<Vec<_>>());
             });
