@@ -1,8 +1,8 @@
 //! Python programs with Serigraph and without: what they print, how they end.
 //!
-//! One test for each script in `tests/python` and each supported interpreter on this machine, and for
-//! each of a few modules of the interpreter's own test suite. The scripts know nothing of Serigraph:
-//! the interpreter itself says what is right.
+//! One test for each script in `tests/python`, each example and each kernel with each supported
+//! interpreter on this machine, and for each of a few modules of the interpreter's own test suite. The
+//! programs know nothing of Serigraph: the interpreter itself says what is right.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,18 @@ const MODES: &[Mode] = &[
 /// Time one run of a script may take; they take well under a second.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// The examples, made quick: arguments and standard input.
+const EXAMPLES: &[(&str, &[&str], &str)] = &[
+    ("mandelbrot", &["60", "300"], ""),
+    ("nbody", &["2000"], ""),
+    ("primes", &["30000"], ""),
+    (
+        "words",
+        &["5"],
+        "the quick brown fox and the lazy dog and the cat\n",
+    ),
+];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let serigraph = Path::new(env!("CARGO_BIN_EXE_serigraph"));
@@ -42,15 +54,42 @@ fn main() -> ExitCode {
             println!("interpreter: {interpreter}");
         }
     }
-    let scripts = scripts();
+    let scripts = programs("tests/python", "test_");
+    let kernels = programs("benchmarks/kernels", "");
     let mut trials = Vec::new();
     for interpreter in &interpreters {
-        for script in &scripts {
-            let name = script.file_stem().unwrap_or_default().to_string_lossy();
-            let (interpreter, script) = (interpreter.clone(), script.clone());
+        let examples = EXAMPLES.iter().map(|&(name, arguments, stdin)| Program {
+            name: format!("example::{name}"),
+            path: root().join("examples").join(name).with_extension("py"),
+            arguments,
+            stdin,
+            modes: MODES,
+        });
+        let scripts = scripts.iter().map(|path| Program {
+            name: path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into(),
+            path: path.clone(),
+            arguments: &["an", "argument"],
+            stdin: "standard input\n",
+            modes: MODES,
+        });
+        let kernels = kernels.iter().map(|path| Program {
+            name: format!("kernel::{}", path.file_stem().unwrap_or_default().display()),
+            path: path.clone(),
+            arguments: &[],
+            stdin: "",
+            modes: &[Mode::On(None)],
+        });
+        // They take long; the benchmarks compare them with every interpreter.
+        let kernels = kernels.filter(|_| interpreter.path == interpreters[0].path);
+        for program in scripts.chain(examples).chain(kernels) {
+            let interpreter = interpreter.clone();
             trials.push(Trial::test(
-                format!("{}::{name}", interpreter.version()),
-                move || compare_script(&interpreter, &script),
+                format!("{}::{}", interpreter.version(), program.name),
+                move || compare_program(&interpreter, &program),
             ));
         }
         for &module in conformance::SAMPLE {
@@ -64,39 +103,52 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The scripts in `tests/python`.
-fn scripts() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
-    let entries = fs::read_dir(&folder).expect("tests/python is there");
-    let mut scripts: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("tests/python can be read").path())
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("test_") && name.ends_with(".py")
-        })
-        .collect();
-    scripts.sort();
-    scripts
+/// A Python program to run on every side.
+struct Program {
+    name: String,
+    path: PathBuf,
+    arguments: &'static [&'static str],
+    stdin: &'static str,
+    /// With what it is compared.
+    modes: &'static [Mode],
 }
 
-/// Runs a script by the interpreter itself and in every mode, and compares.
-fn compare_script(interpreter: &Interpreter, script: &Path) -> Result<(), Failed> {
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Python programs in a folder whose names begin so.
+fn programs(folder: &str, prefix: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join(folder)).expect("the folder is there");
+    let mut programs: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("the folder can be read").path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(prefix) && name.ends_with(".py")
+        })
+        .collect();
+    programs.sort();
+    programs
+}
+
+/// Runs a program by the interpreter itself and in every mode, and compares.
+fn compare_program(interpreter: &Interpreter, program: &Program) -> Result<(), Failed> {
     let scratch = Scratch::new("script")?;
     let statistics = scratch.path().join("stats.json");
-    let source = fs::read_to_string(script)?;
+    let source = fs::read_to_string(&program.path)?;
     let run = |mode: Mode| {
         let mut command = interpreter.command(mode);
-        command.arg(script).args(["an", "argument"]);
+        command.arg(&program.path).args(program.arguments);
         if matches!(mode, Mode::On(_)) {
             command.env("SERIGRAPH_STATS", format!("json:{}", statistics.display()));
         }
-        process::run(&mut command, "standard input\n", LIMIT)
+        process::run(&mut command, program.stdin, LIMIT)
     };
     let expected = run(Mode::Plain)?;
     if expected.status.is_none() || expected.stdout.is_empty() {
         return Err(format!("{}\n{}", expected.ending(), expected.stderr).into());
     }
-    for &mode in MODES {
+    for &mode in program.modes {
         let _ = fs::remove_file(&statistics);
         let outcome = run(mode)?;
         if let Some(difference) = difference(&expected, &outcome) {
