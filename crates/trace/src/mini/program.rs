@@ -164,13 +164,18 @@ impl Program {
     /// A random program with one loop that ends.
     pub fn random(random: &mut Random) -> Program {
         let locals = 3 + random.below(4);
-        let mut writer = Writer { random, code: Vec::new(), constants: Vec::new(), locals, reserved: 0 };
+        let kinds = (0..locals).map(|_| random.pick(&[Kind::Int, Kind::Int, Kind::Float, Kind::Float, Kind::List, Kind::Any])).collect();
+        let mut writer = Writer { random, code: Vec::new(), constants: Vec::new(), kinds, reserved: 0 };
         let mut values: Vec<Literal> = Vec::new();
         for slot in 0..locals {
-            let value = if slot > 0 && writer.random.one_in(8) {
-                Literal::SameAs(writer.random.below(slot))
+            let same = writer.random.below(slot.max(1));
+            let kind = writer.kinds[slot as usize];
+            let value = if slot > 0 && writer.random.one_in(6) && writer.kinds[same as usize] == kind {
+                Literal::SameAs(same)
+            } else if writer.random.one_in(30) {
+                Literal::Unbound
             } else {
-                writer.literal(true)
+                writer.literal(kind)
             };
             values.push(value);
         }
@@ -178,10 +183,13 @@ impl Program {
             0 => None,
             1 => {
                 let length = 3 + writer.random.below(20);
-                Some(Literal::ListIterator((0..length).map(|_| writer.literal(false)).collect()))
+                let kind = writer.random.pick(&[Kind::Int, Kind::Float, Kind::Any, Kind::List]);
+                writer.kinds[0] = kind;
+                Some(Literal::ListIterator((0..length).map(|_| writer.literal(kind)).collect()))
             }
             _ => {
                 let (start, step) = (writer.random.below(600) as i64 - 20, writer.random.below(5) as i64 - 2);
+                writer.kinds[0] = Kind::Int;
                 Some(Literal::Range(start, step, 3 + i64::from(writer.random.below(30))))
             }
         };
@@ -189,11 +197,11 @@ impl Program {
         if iterator.is_some() {
             writer.code.push(Op::ForIter(0));
             exits.push(0);
-            let target = writer.random.below(locals);
-            writer.code.push(Op::StoreFast(target));
+            writer.code.push(Op::StoreFast(0));
         } else {
             // A counter in local 0, which nothing else writes.
             writer.reserved = 1;
+            writer.kinds[0] = Kind::Int;
             let limit = 4 + writer.random.below(30) as i128;
             let near_the_end = writer.random.one_in(4);
             let first = if near_the_end { i128::from(i64::MAX) - limit / 2 } else { 250 };
@@ -224,11 +232,20 @@ impl Program {
     }
 }
 
+/// What a local usually holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Int,
+    Float,
+    List,
+    Any,
+}
+
 struct Writer<'a> {
     random: &'a mut Random,
     code: Vec<Op>,
     constants: Vec<Literal>,
-    locals: u32,
+    kinds: Vec<Kind>,
     /// Locals below this are not written by statements.
     reserved: u32,
 }
@@ -241,39 +258,38 @@ impl Writer<'_> {
 
     fn int(&mut self) -> i128 {
         let small = i128::from(self.random.below(12)) - 4;
-        match self.random.below(12) {
+        match self.random.below(40) {
             0 => i128::from(i64::MAX) - i128::from(self.random.below(40)),
             1 => i128::from(i64::MIN) + i128::from(self.random.below(40)),
             2 => 1 << 70,
-            3 | 4 => 200 + i128::from(self.random.below(100)),
-            5 => i128::from(self.random.bits() as i64 >> 20),
+            3..=12 => 200 + i128::from(self.random.below(100)),
+            13 => i128::from(self.random.bits() as i64 >> 20),
             _ => small,
         }
     }
 
-    fn literal(&mut self, any: bool) -> Literal {
-        match self.random.below(if any { 20 } else { 16 }) {
-            0 => Literal::None,
-            1 => Literal::Bool(self.random.one_in(2)),
-            2 => Literal::Noisy(self.random.below(100).into()),
-            3..=6 => Literal::Float(self.float()),
-            7..=15 => Literal::Int(self.int()),
-            16 => Literal::Unbound,
-            _ => {
+    fn literal(&mut self, kind: Kind) -> Literal {
+        match kind {
+            Kind::Int if self.random.one_in(12) => Literal::Bool(self.random.one_in(2)),
+            Kind::Int => Literal::Int(self.int()),
+            Kind::Float => Literal::Float(self.float()),
+            Kind::List => {
                 let length = 2 + self.random.below(9);
-                let alike = self.random.below(3);
-                let items = (0..length).map(|_| match alike {
-                    0 => Literal::Int(i128::from(self.random.below(700)) - 9),
-                    1 => Literal::Float(self.float()),
-                    _ => self.literal(false),
-                });
-                Literal::List(items.collect())
+                let kind = self.random.pick(&[Kind::Int, Kind::Float, Kind::Any]);
+                Literal::List((0..length).map(|_| self.literal(kind)).collect())
             }
+            Kind::Any => match self.random.below(8) {
+                0 => Literal::None,
+                1 => Literal::Bool(self.random.one_in(2)),
+                2 | 3 => Literal::Noisy(self.random.below(100).into()),
+                4 => Literal::Float(self.float()),
+                _ => Literal::Int(self.int()),
+            },
         }
     }
 
     fn float(&mut self) -> f64 {
-        match self.random.below(8) {
+        match self.random.below(12) {
             0 => 0.0,
             1 => f64::INFINITY,
             2 => f64::NAN,
@@ -283,74 +299,108 @@ impl Writer<'_> {
         }
     }
 
-    fn local(&mut self) -> u32 {
-        self.random.below(self.locals)
+    /// A local that usually holds objects of this kind, if there is one.
+    fn local(&mut self, kind: Kind) -> Option<u32> {
+        let all: Vec<u32> = (0..self.kinds.len() as u32).collect();
+        if kind == Kind::Any || self.random.one_in(25) {
+            return Some(self.random.pick(&all));
+        }
+        let fit: Vec<u32> = all.into_iter().filter(|local| self.kinds[*local as usize] == kind).collect();
+        if fit.is_empty() { None } else { Some(self.random.pick(&fit)) }
     }
 
     fn target(&mut self) -> u32 {
-        self.reserved + self.random.below(self.locals - self.reserved)
+        self.reserved + self.random.below(self.kinds.len() as u32 - self.reserved)
     }
 
-    fn value(&mut self) {
-        if self.random.one_in(4) {
-            let literal = match self.random.below(3) {
-                0 => Literal::Float(self.float()),
-                1 => Literal::Int(i128::from(self.random.below(9)) - 3),
-                _ => self.literal(false),
-            };
-            let constant = self.constant(literal);
-            self.code.push(Op::LoadConst(constant));
-        } else {
-            let local = self.local();
-            self.code.push(Op::LoadFast(local));
+    /// Pushes a local or a constant.
+    fn value(&mut self, kind: Kind) {
+        let local = if self.random.one_in(4) { None } else { self.local(kind) };
+        match local {
+            Some(local) => self.code.push(Op::LoadFast(local)),
+            None => {
+                let literal = match kind {
+                    Kind::Int if self.random.one_in(2) => Literal::Int(i128::from(self.random.below(7)) - 2),
+                    Kind::Any => {
+                        let kind = self.random_kind();
+                        self.literal(kind)
+                    }
+                    _ => self.literal(kind),
+                };
+                let constant = self.constant(literal);
+                self.code.push(Op::LoadConst(constant));
+            }
         }
     }
 
-    fn operator(&mut self) -> Operator {
-        use Operator::*;
-        self.random.pick(&[Add, Add, Add, Sub, Sub, Mul, Mul, FloorDiv, Mod, TrueDiv, And, Or, Xor, Shl, Shr])
+    fn random_kind(&mut self) -> Kind {
+        self.random.pick(&[Kind::Int, Kind::Float, Kind::Any])
     }
 
     fn condition(&mut self) {
         use Comparison::*;
-        self.value();
-        self.value();
-        let op = if self.random.one_in(5) { Op::Is } else { Op::Compare(self.random.pick(&[Lt, Lt, Le, Eq, Ne])) };
-        self.code.push(op);
+        let kind = self.random.pick(&[Kind::Int, Kind::Int, Kind::Float]);
+        self.value(kind);
+        if self.random.one_in(6) {
+            self.value(Kind::Any);
+            self.code.push(Op::Is);
+        } else {
+            let other = if self.random.one_in(8) { Kind::Int } else { kind };
+            self.value(other);
+            let comparison = self.random.pick(&[Lt, Lt, Le, Eq, Ne]);
+            self.code.push(Op::Compare(comparison));
+        }
     }
 
-    fn expression(&mut self) {
+    fn number(&mut self, kind: Kind, depth: u32) {
+        if depth == 0 || self.random.one_in(3) {
+            return self.value(kind);
+        }
+        use Operator::*;
+        if kind == Kind::Float {
+            let left = if self.random.one_in(6) { Kind::Int } else { Kind::Float };
+            self.number(left, depth - 1);
+            self.number(Kind::Float, depth - 1);
+            let operator = self.random.pick(&[Add, Add, Sub, Mul, TrueDiv]);
+            return self.code.push(Op::Binary(operator));
+        }
+        self.number(Kind::Int, depth - 1);
+        self.number(Kind::Int, depth - 1);
+        let operator = self.random.pick(&[Add, Add, Add, Sub, Sub, Mul, FloorDiv, Mod, And, And, Or, Xor, Shl, Shr]);
+        self.code.push(Op::Binary(operator));
+    }
+
+    fn index(&mut self) {
+        if self.random.one_in(3) {
+            return self.value(Kind::Int);
+        }
+        let mask = if self.random.one_in(2) { 1 } else { 3 };
+        let mask = self.constant(Literal::Int(mask));
+        self.value(Kind::Int);
+        self.code.extend([Op::LoadConst(mask), Op::Binary(Operator::And)]);
+    }
+
+    /// Pushes an object of this kind, usually.
+    fn expression(&mut self, kind: Kind) {
         match self.random.below(12) {
-            0 | 1 => self.value(),
-            2 | 3 => {
-                self.value();
-                self.value();
+            0 | 1 => self.value(kind),
+            2 | 3 if kind != Kind::List => {
+                self.value(Kind::List);
+                self.index();
                 self.code.push(Op::GetItem);
             }
-            4 => {
-                self.value();
-                let helper = self.random.pick(&[functions::NEGATIVE, functions::SAME]);
-                self.code.push(Op::Call1(helper));
+            4 if self.random.one_in(3) => {
+                self.value(kind);
+                self.code.push(Op::Call1(functions::SAME));
             }
-            5 => {
-                self.value();
-                self.value();
+            5 if kind != Kind::List && self.random.one_in(3) => {
+                self.value(kind);
+                self.value(kind);
                 self.code.push(Op::Call2(functions::ADD));
             }
-            6 => self.condition(),
-            7 => {
-                self.value();
-                self.value();
-                self.value();
-                let (inner, outer) = (self.operator(), self.operator());
-                self.code.extend([Op::Binary(inner), Op::Binary(outer)]);
-            }
-            _ => {
-                self.value();
-                self.value();
-                let operator = self.operator();
-                self.code.push(Op::Binary(operator));
-            }
+            6 if kind == Kind::Any => self.condition(),
+            _ if kind == Kind::List => self.value(kind),
+            _ => self.number(kind, 2),
         }
     }
 
@@ -373,22 +423,27 @@ impl Writer<'_> {
                 }
             }
             2 => {
-                self.value();
-                self.value();
-                self.value();
+                let kind = self.random_kind();
+                self.expression(kind);
+                self.value(Kind::List);
+                self.index();
                 self.code.push(Op::SetItem);
             }
             3 => {
-                let (a, b) = (self.target(), self.target());
+                let a = self.target();
+                let kind = self.kinds[a as usize];
+                let b = self.local(kind).filter(|b| *b >= self.reserved).unwrap_or(a);
                 self.code.extend([Op::LoadFast(a), Op::LoadFast(b), Op::StoreFast(a), Op::StoreFast(b)]);
             }
             4 => {
-                self.expression();
+                let kind = self.random_kind();
+                self.expression(kind);
                 self.code.push(Op::Pop);
             }
             _ => {
-                self.expression();
                 let target = self.target();
+                let kind = if self.random.one_in(25) { self.random_kind() } else { self.kinds[target as usize] };
+                self.expression(kind);
                 self.code.push(Op::StoreFast(target));
             }
         }
