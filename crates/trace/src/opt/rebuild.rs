@@ -198,7 +198,9 @@ impl Rebuild<'_> {
                 Carried::Raw { .. } => {}
                 Carried::Field { object, offset, .. } => {
                     self.pending.retain(|p| (p.0, p.1) != (object, offset.into()));
-                    self.pending.push((object, offset.into(), phi));
+                    if self.plan.fields.contains(&(object, offset.into())) {
+                        self.pending.push((object, offset.into(), phi));
+                    }
                 }
             }
             if !self.plan.sunk[phi.index()] {
