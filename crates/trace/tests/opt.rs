@@ -1,8 +1,8 @@
 //! The optimiser on text: `tests/opt/*.trace`.
 
 use serigraph_trace::filetest::{Command, run_folder};
-use serigraph_trace::ir::Trace;
-use serigraph_trace::opt::{HostTypes, OptOptions, Passes, optimise_linear, optimise_loop};
+use serigraph_trace::ir::{Trace, ValueId};
+use serigraph_trace::opt::{HostTypes, OptOptions, Passes, link, optimise_linear, optimise_loop, side_entry};
 use serigraph_trace::parse::parse;
 use serigraph_trace::verify::verify;
 use std::path::Path;
@@ -86,9 +86,36 @@ fn linear_command(words: &[&str], input: &str) -> String {
     run().unwrap_or_else(|e| e)
 }
 
+/// `test side N`: the beginning of the side trace of the exit of instruction N, of trace number 7.
+fn side_command(words: &[&str], input: &str) -> String {
+    let run = || -> Result<String, String> {
+        let exit: u32 = words.first().and_then(|w| w.parse().ok()).ok_or("which instruction?")?;
+        let entry = side_entry(&read(input)?, 7, ValueId(exit)).map_err(|r| r.name().to_string())?;
+        let params: Vec<String> = entry.params.iter().map(ToString::to_string).collect();
+        Ok(format!("from {}\n{}", params.join(", "), entry.trace))
+    };
+    run().unwrap_or_else(|e| e)
+}
+
+/// `test link [passes]`: a recorded trace that has come to the header of an optimised one, number 7, which follows after `into`.
+fn link_command(words: &[&str], input: &str) -> String {
+    let run = || -> Result<String, String> {
+        let (recorded, target) = input.split_once("into\n").ok_or("into what?")?;
+        let target = read(target)?;
+        let mut trace = parse(recorded).map_err(|e| format!("cannot be read: {e}"))?;
+        if let Err(reason) = link(&mut trace, 7, &target, &types()) {
+            return Ok(format!("no link: {}", reason.name()));
+        }
+        let tree = (trace.tree == 7).then_some(&target);
+        Ok(shown(optimise_linear(trace, tree, Some(&target), &types(), &options(words)?)))
+    };
+    run().unwrap_or_else(|e| e)
+}
+
 #[test]
 fn texts() {
-    let commands: [(&str, Command); 2] = [("loop", loop_command), ("linear", linear_command)];
+    let commands: [(&str, Command); 4] =
+        [("loop", loop_command), ("linear", linear_command), ("side", side_command), ("link", link_command)];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opt");
     if let Err(failures) = run_folder(&folder, &commands) {
         panic!("{failures}");

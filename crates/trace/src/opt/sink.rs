@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub lazy: Vec<u32>,
     /// At the end (a link) these slots have to hold these values.
     pub sync_at_end: Vec<(u32, ValueId)>,
+    /// Iterator fields whose stores are left to the exits.
+    pub fields: Vec<(ValueId, u64)>,
 }
 
 /// A slot store before the loop (or in a trace without one) that can go if the slot is lazy.
@@ -114,7 +116,7 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
         removed[i] |= inst.uop == Uop::IterStore && fields.contains(&(inst.args[0], inst.imm));
     }
     let Sinking { sunk, sync_at_end, .. } = sinking;
-    let plan = Plan { sunk, removed, first_escape, lazy, sync_at_end };
+    let plan = Plan { sunk, removed, first_escape, lazy, sync_at_end, fields };
     rebuild(work, types, &plan);
 }
 
