@@ -86,20 +86,29 @@ pub fn is_null(inst: &Inst) -> bool {
     inst.uop == Uop::ConstObject && inst.imm == 0
 }
 
-/// Whether two values are always the same object: one value, or phis of the same values.
+/// Whether two values are surely always the same object: one value, or phis that carry the same.
 pub fn same_value(trace: &Trace, a: ValueId, b: ValueId) -> bool {
-    // The initial and the next value, if this is a phi that is not always its initial value.
+    a == b || same_carried(trace, a, b, 8)
+}
+
+fn same_carried(trace: &Trace, a: ValueId, b: ValueId, depth: u32) -> bool {
+    let (End::Loop(next), Some(start), 1..) = (&trace.end, trace.loop_start, depth) else { return a == b };
+    // The initial and the next value of a phi.
     let carried = |value: ValueId| {
         let inst = trace.inst(value);
-        match (inst.uop, &trace.end, trace.loop_start) {
-            (Uop::Phi, End::Loop(next), Some(start)) => {
-                let (initial, next) = (inst.args[0], next[value.index() - start.index() - 1]);
-                if next == initial || next == value { (initial, ValueId::NONE) } else { (initial, next) }
-            }
-            _ => (value, ValueId::NONE),
-        }
+        (inst.uop == Uop::Phi).then(|| (inst.args[0], next[value.index() - start.index() - 1]))
     };
-    a == b || carried(a) == carried(b)
+    let same = |a, b| a == b || same_carried(trace, a, b, depth - 1);
+    match (carried(a), carried(b)) {
+        // If they are one at some loop start, they are at the next.
+        (Some((first_a, next_a)), Some((first_b, next_b))) => {
+            let kept = (next_a == a && next_b == b) || (next_a == b && next_b == a);
+            first_a == first_b && (kept || same(next_a, next_b))
+        }
+        (Some((first, next)), None) => first == b && (next == a || same(next, b)),
+        (None, Some((first, next))) => first == a && (next == b || same(a, next)),
+        (None, None) => a == b,
+    }
 }
 
 impl State {

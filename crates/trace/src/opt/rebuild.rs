@@ -38,7 +38,7 @@ struct Rebuild<'a> {
     pending: Vec<(ValueId, u64, ValueId)>,
     /// References the new trace owns, by new number.
     owned: Vec<i32>,
-    /// Constants in stale slots, to which the slots would have a reference.
+    /// Constants and bools in stale slots, to which the slots would have a reference.
     constants: Vec<(u64, ValueId)>,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn rebuild(work: &mut Work, types: &HostTypes, plan: &Plan) {
         constants: Vec::new(),
     };
     rebuild.new.inlined.clone_from(&old.inlined);
-    rebuild.new.insts.reserve(count + 8);
+    rebuild.new.reserve_like(old, 1);
     for entry in &old.entry_slots {
         rebuild.set(entry.slot.into(), if entry.synced { Content::Value(entry.value) } else { Content::Stale });
     }
@@ -160,7 +160,8 @@ impl Rebuild<'_> {
                 self.set(inst.imm, Content::Stale);
                 self.constants.retain(|c| c.0 != inst.imm);
                 let new = self.old.inst(inst.args[0]);
-                if new.uop == Uop::ConstObject && new.imm != 0 {
+                let bool_made = new.uop == Uop::BoxBool && !self.plan.sunk[inst.args[0].index()];
+                if (new.uop == Uop::ConstObject && new.imm != 0) || bool_made {
                     self.constants.push((inst.imm, inst.args[0]));
                 }
             }
