@@ -121,3 +121,28 @@ fn texts() {
         panic!("{failures}");
     }
 }
+
+/// `cargo test --release --test opt -- --ignored --nocapture`: what optimising costs.
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opt/sum.trace")).unwrap();
+    let input = text.split_once("test loop\n").unwrap().1.split_once("----").unwrap().0;
+    let trace = read(input).unwrap();
+    let types = types();
+    let mut best = f64::MAX;
+    for _ in 0..200 {
+        let copies: Vec<Trace> = (0..100).map(|_| trace.clone()).collect();
+        let start = std::time::Instant::now();
+        for copy in copies {
+            std::hint::black_box(optimise_loop(copy, &types, &OptOptions::default()).unwrap());
+        }
+        best = best.min(start.elapsed().as_nanos() as f64 / 100.0);
+    }
+    println!("{} uops, {best:.0} ns, {:.1} ns a uop", trace.insts.len(), best / trace.insts.len() as f64);
+    let spent = std::cell::RefCell::new(Vec::<(&str, u128)>::new());
+    let report = |name: &'static str, _: &Trace, time: std::time::Duration| spent.borrow_mut().push((name, time.as_nanos()));
+    let options = OptOptions { report: Some(&report), ..OptOptions::default() };
+    optimise_loop(trace, &types, &options).unwrap();
+    println!("{:?}", spent.borrow());
+}

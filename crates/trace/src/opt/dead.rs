@@ -133,7 +133,11 @@ fn compact(trace: &Trace, live: &[bool], used: &[bool], first_phi: usize) -> (Tr
     let name = |v: ValueId| if v.is_some() { values[v.index()] } else { v };
     let mut frames = vec![FrameId::NONE; trace.inlined.len()];
     let mut snapshots = vec![SnapshotId::NONE; used.len()];
-    out.insts.reserve(count as usize);
+    out.insts.reserve_exact(count as usize);
+    out.snapshots.reserve_exact(trace.snapshots.len());
+    out.frame_states.reserve_exact(trace.frame_states.len());
+    out.slot_values.reserve_exact(trace.slot_values.len());
+    out.pending_stores.reserve_exact(trace.pending_stores.len());
     for (i, snapshot) in trace.snapshots.iter().enumerate() {
         if !used[i] {
             continue;

@@ -105,8 +105,9 @@ impl<'a> Forward<'a> {
     /// A pass over `source`; with a survey, its result will be the preamble of a loop.
     pub fn new(source: &'a Trace, types: &'a HostTypes, passes: Passes, survey: Option<&'a Survey>) -> Forward<'a> {
         let mut out = Trace::new(source.locals, source.entry_top);
-        let expected = source.insts.len() * 2;
-        out.insts.reserve(expected);
+        let copies = 1 + usize::from(survey.is_some());
+        let expected = source.insts.len() * copies + 16;
+        out.reserve_like(source, copies);
         Forward {
             out,
             facts: Vec::with_capacity(expected),

@@ -140,6 +140,17 @@ pub(crate) struct Work {
     invariant: Vec<bool>,
 }
 
+impl Trace {
+    /// Makes room for so many copies of another trace's instructions and snapshots, and some.
+    fn reserve_like(&mut self, other: &Trace, copies: usize) {
+        self.insts.reserve(other.insts.len() * copies + 16);
+        self.snapshots.reserve(other.snapshots.len() * copies);
+        self.frame_states.reserve(other.frame_states.len() * copies);
+        self.slot_values.reserve(other.slot_values.len() * copies + 8 * other.snapshots.len());
+        self.pending_stores.reserve(other.pending_stores.len() * copies + 2 * other.snapshots.len());
+    }
+}
+
 /// Runs one pass: timed, shown, and verified in debug builds.
 fn run_pass(name: &'static str, options: &OptOptions<'_>, work: &mut Work, pass: impl FnOnce(&mut Work)) -> Result<(), Reason> {
     let start = options.report.map(|_| Instant::now());
