@@ -196,8 +196,8 @@ impl<'a> Generator<'a> {
         self.known.push(known);
         self.boxes.push(ValueId::NONE);
         let value = self.trace.push(inst);
-        // Addresses differ from host to host, and what a list's item is may be replaced in the list.
-        let private = matches!(inst.uop, Uop::ListItems | Uop::ItemAt);
+        // Addresses differ from host to host, a list's item may be replaced, and nobody counts references to types.
+        let private = matches!(inst.uop, Uop::ListItems | Uop::ItemAt | Uop::LoadType);
         if inst.has_value() && !inst.sunk && !private {
             match inst.kind {
                 Kind::Int => self.ints.push(value),
