@@ -5,6 +5,7 @@
 
 use serigraph_cpython::bytecode::Opcode;
 use serigraph_cpython::layout;
+use serigraph_cpython::version::Minor;
 use serigraph_trace::ir::ValueId;
 use serigraph_uops::{Reason, Uop};
 
@@ -38,16 +39,13 @@ impl Recorder<'_> {
 
     /// The same, of references that the trace owns.
     pub(super) fn push_callable_owned(&mut self, callable: ValueId, with: ValueId) {
-        use serigraph_cpython::version::Minor;
-        match self.minor {
-            Minor::V312 => {
-                self.push(with);
-                self.push(callable);
-            }
-            Minor::V313 => {
-                self.push(callable);
-                self.push(with);
-            }
+        // 3.12 puts a null below, 3.13 above the callable; self is above it in both.
+        if self.minor == Minor::V312 && self.bits(with) == 0 {
+            self.push(with);
+            self.push(callable);
+        } else {
+            self.push(callable);
+            self.push(with);
         }
     }
 

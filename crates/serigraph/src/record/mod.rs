@@ -336,9 +336,12 @@ impl Recorder<'_> {
         if self.poll_due {
             self.poll_due = false;
             let snapshot = self.snapshot_for(Reason::PollExit);
-            let poll = if self.minor == Minor::V312 { Uop::PollWord32 } else { Uop::PollWord64 };
-            // Not evaluated: a recording is short, and what is wanted of the thread can wait for its end.
-            self.emit_silently(poll, 0, snapshot);
+            // Not evaluated: a recording is short, and what is wanted of the thread can wait for its end. 3.13 has one word for
+            // all, 3.12 an eval breaker and, apart from it, the version of the monitoring events.
+            if self.minor == Minor::V312 {
+                self.emit_silently(Uop::PollWord32, 0, snapshot);
+            }
+            self.emit_silently(Uop::PollWord64, 0, snapshot);
         }
         let [f0] = &self.frames[..] else { return Ok(None) };
         if !f0.units.headers().contains(&f0.ip) {
