@@ -15,7 +15,7 @@ use crate::error::BuildError;
 use crate::holes::{Value, Width};
 use crate::place::Placed;
 use crate::registers::reg_of;
-use crate::signature::{FRAME, GP_SCRATCH, OUTPUT, Reg, Signature};
+use crate::signature::{FRAME, Form, GP_SCRATCH, OUTPUT, Reg, Signature};
 
 /// What the register allocator must know; see `Constraints` of `serigraph-stencil`.
 #[derive(Clone, Copy, Debug)]
@@ -210,6 +210,7 @@ impl Checker<'_> {
                 wrong("calls C, but the table does not say so")
             };
         }
+        let is_tied = |operand| operand == 0 && self.signature.form == Form::Tied;
         let explicit: Vec<Reg> = explicit_registers(&decoded);
         let Accesses { reads, writes } = self.accesses(&decoded);
         for &register in reads.iter().chain(&writes) {
@@ -224,7 +225,9 @@ impl Checker<'_> {
                 (Some(_), _) if !explicit.contains(&register) => {
                     return wrong("uses an operand implicitly");
                 }
-                (Some(operand), _) if operand != OUTPUT && writes.contains(&register) => {
+                (Some(operand), _)
+                    if operand != OUTPUT && !is_tied(operand) && writes.contains(&register) =>
+                {
                     return wrong("changes an input");
                 }
                 (Some(_), _) => {}
@@ -304,7 +307,9 @@ pub fn check_holes(placed: &Placed, signature: &Signature) -> Result<(), BuildEr
         (Value::Immediate, Immediate::Slot | Immediate::Offset | Immediate::ArgIndex) => {
             width == Width::Signed32
         }
-        (Value::Immediate, Immediate::Pointer) if signature.small => width == Width::Signed32,
+        (Value::Immediate, Immediate::Pointer) if signature.form == Form::Small => {
+            width == Width::Signed32
+        }
         (Value::Immediate, Immediate::Word64 | Immediate::Pointer | Immediate::ArgCount) => {
             width == Width::Absolute64
         }

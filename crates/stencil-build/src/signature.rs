@@ -9,6 +9,17 @@ pub enum Class {
     Fp,
 }
 
+/// A uop may have several stencils.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// The one that always does.
+    General,
+    /// For an immediate operand of at most 31 bits.
+    Small,
+    /// For the result in the register of the first input, which it restores before it leaves.
+    Tied,
+}
+
 /// One stencil to make.
 #[derive(Clone, Debug)]
 pub struct Signature {
@@ -30,8 +41,8 @@ pub struct Signature {
     pub immediate: Immediate,
     /// The uop it belongs to; `None` for machine stencils.
     pub uop: Option<Uop>,
-    /// The immediate operand has at most 31 bits.
-    pub small: bool,
+    /// Which of the uop's stencils it is.
+    pub form: Form,
 }
 
 /// A register, as a class and its number in instruction encodings.
@@ -103,7 +114,13 @@ const RESULT_BEFORE_EXIT: [Uop; 9] = [
 /// Uops with a pointer operand that have a second body for small pointers.
 const SMALL: [Uop; 3] = [Uop::GuardType, Uop::GuardIs, Uop::GuardIsNot];
 
-/// All stencils, in the order of the table: uops, machine stencils, bodies for small pointers.
+/// Uops that can be undone, with a second body that works in place.
+const TIED: [Uop; 4] = [Uop::IntAdd, Uop::IntSub, Uop::IntAddImm, Uop::IntNeg];
+
+/// Tied uops whose inputs can change places.
+pub const COMMUTATIVE: [Uop; 1] = [Uop::IntAdd];
+
+/// All stencils, in the order of the table: uops, machine stencils, second bodies.
 pub fn all() -> Vec<Signature> {
     let of_uop = |&uop: &Uop| {
         let info = uop.info();
@@ -118,7 +135,7 @@ pub fn all() -> Vec<Signature> {
                 || matches!(uop, Uop::SetIp | Uop::GuardNoFrameObject),
             immediate: info.immediate,
             uop: Some(uop),
-            small: false,
+            form: Form::General,
         }
     };
     let mut signatures: Vec<Signature> = Uop::ALL
@@ -139,14 +156,23 @@ pub fn all() -> Vec<Signature> {
                 frame: false,
                 immediate,
                 uop: None,
-                small: false,
+                form: Form::General,
             }),
     );
     signatures.extend(SMALL.iter().map(|uop| {
         let signature = of_uop(uop);
         Signature {
             name: format!("{}_small", signature.name),
-            small: true,
+            form: Form::Small,
+            ..signature
+        }
+    }));
+    signatures.extend(TIED.iter().map(|uop| {
+        let signature = of_uop(uop);
+        Signature {
+            name: format!("{}_tied", signature.name),
+            output: None,
+            form: Form::Tied,
             ..signature
         }
     }));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serigraph_uops::Kind;
 
-use crate::signature::{OUTPUT, Reg, Signature};
+use crate::signature::{Form, OUTPUT, Reg, Signature};
 
 /// The general registers of the calling convention after the frame, in order. Only those that may hold values have a name.
 const GP: [Option<u8>; 11] = [
@@ -69,7 +69,14 @@ fn wrapper(text: &mut String, signature: &Signature) {
         .chain((0..8).map(|n| format!("x{n}: Double, ")))
         .collect();
     let name = &signature.name;
-    let body = if signature.has_exit {
+    let body = if signature.form == Form::Tied {
+        let first = canonical[0].map(|register| (register, "Word::new(value)"));
+        let (next, exit) = (
+            jump("hole_next", signature, first),
+            jump("hole_exit", signature, first),
+        );
+        format!("match {call} {{ Ok(value) => {next}, Err(value) => {exit} }}")
+    } else if signature.has_exit {
         format!(
             "match {call} {{ Some(value) => {next}, None => {{ core::intrinsics::cold_path(); {exit} }} }}"
         )

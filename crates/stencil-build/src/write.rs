@@ -10,7 +10,7 @@ use crate::error::BuildError;
 use crate::holes::Value;
 use crate::place::Section;
 use crate::registers;
-use crate::signature::{Class, OUTPUT, class};
+use crate::signature::{COMMUTATIVE, Class, Form, OUTPUT, class};
 
 /// The text of `stencils.rs`, but for its first line.
 pub fn tables(tables: &[(&&Table, Vec<Finished>)]) -> Result<String, BuildError> {
@@ -22,35 +22,34 @@ pub fn tables(tables: &[(&&Table, Vec<Finished>)]) -> Result<String, BuildError>
             "pub(crate) static {}: StencilTable = StencilTable {{ features: {:?}, stencils: &[",
             table.name, table.title
         );
+        let others: Vec<&Finished> = stencils
+            .iter()
+            .filter(|s| s.signature.uop.is_none() || s.signature.form != Form::General)
+            .collect();
         for uop in Uop::ALL {
-            match stencils
-                .iter()
-                .find(|s| s.signature.uop == Some(*uop) && !s.signature.small)
-            {
+            let of_form = |s: &Finished, form: Form| {
+                s.signature.uop == Some(*uop) && s.signature.form == form
+            };
+            let second = |form: Form| {
+                let position = others.iter().position(|s| of_form(s, form))?;
+                Some(position + Uop::ALL.len())
+            };
+            match stencils.iter().find(|s| of_form(s, Form::General)) {
                 Some(stencil) => {
-                    let small = stencils
-                        .iter()
-                        .filter(|s| s.signature.uop.is_none() || s.signature.small)
-                        .position(|s| s.signature.small && s.signature.uop == Some(*uop))
-                        .map(|position| position + Uop::ALL.len());
-                    write_stencil(&mut text, stencil, small, &mut constants);
+                    write_stencil(
+                        &mut text,
+                        stencil,
+                        [second(Form::Small), second(Form::Tied)],
+                        &mut constants,
+                    );
                 }
                 None => {
-                    let _ = writeln!(
-                        text,
-                        "Stencil {{ name: {:?}, hot: NO_CODE, cold: NO_CODE, holes: &[], small: u16::MAX, \
-                         constraints: Constraints {{ inputs: [None; 3], output: None, output_may_alias: 0, \
-                         output_before_exit: false, clobbers_caller_saved: false, has_exit: false, hot_size: 0 }} }},",
-                        uop.name()
-                    );
+                    let _ = writeln!(text, "Stencil {{ name: {:?}, ..NO_STENCIL }},", uop.name());
                 }
             }
         }
-        for stencil in stencils
-            .iter()
-            .filter(|s| s.signature.uop.is_none() || s.signature.small)
-        {
-            write_stencil(&mut text, stencil, None, &mut constants);
+        for stencil in others {
+            write_stencil(&mut text, stencil, [None; 2], &mut constants);
         }
         text.push_str("] };\n");
     }
@@ -80,7 +79,7 @@ pub fn tables(tables: &[(&&Table, Vec<Finished>)]) -> Result<String, BuildError>
 fn write_stencil(
     text: &mut String,
     stencil: &Finished,
-    small: Option<usize>,
+    [small, tied]: [Option<usize>; 2],
     constants: &mut Vec<[u8; 16]>,
 ) {
     let Finished {
@@ -144,17 +143,23 @@ fn write_stencil(
         operands[OUTPUT] = class_name(class(kind));
     }
     let [a, b, c, output] = operands;
+    let index =
+        |second: Option<usize>| second.map_or("u16::MAX".to_string(), |index| index.to_string());
+    // With the result in the register of the second input, the inputs of the tied stencil change places.
+    let commutes = tied.is_some() && signature.uop.is_some_and(|uop| COMMUTATIVE.contains(&uop));
     let _ = writeln!(
         text,
-        "Stencil {{ name: {:?}, hot: {}, cold: {}, holes: &[{holes}], small: {}, \
+        "Stencil {{ name: {:?}, hot: {}, cold: {}, holes: &[{holes}], small: {}, tied: {}, \
          constraints: Constraints {{ inputs: [{a}, {b}, {c}], output: {output}, output_may_alias: {}, \
-         output_before_exit: {}, clobbers_caller_saved: {}, has_exit: {}, hot_size: {} }} }},",
+         output_before_exit: {}, restores: {}, clobbers_caller_saved: {}, has_exit: {}, hot_size: {} }} }},",
         signature.name,
         code(&placed.hot),
         code(&placed.cold),
-        small.map_or("u16::MAX".to_string(), |index| index.to_string()),
-        facts.output_may_alias,
+        index(small),
+        index(tied),
+        facts.output_may_alias | (commutes as u8) << 1,
         facts.output_before_exit,
+        tied.is_some() as u8 | (commutes as u8) << 1,
         signature.calls,
         signature.has_exit,
         placed.hot.bytes.len(),

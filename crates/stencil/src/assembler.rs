@@ -193,6 +193,12 @@ impl Assembler {
         if stencil.small != u16::MAX && value <= i32::MAX as u64 {
             stencil = &table.stencils[stencil.small as usize];
         }
+        if stencil.tied != u16::MAX
+            && let Some(on_top) = tied_input(inputs, output, constraints.restores)
+        {
+            numbers.swap(0, on_top);
+            stencil = &table.stencils[stencil.tied as usize];
+        }
         let exit = exit.unwrap_or(ExitLabel(u32::MAX));
         if self.copy(stencil, &numbers, value, exit).is_err() {
             self.fail(CodeError::Immediate(uop, immediate));
@@ -555,6 +561,14 @@ impl Assembler {
         }
         Ok(())
     }
+}
+
+/// The input in whose register the result is, if the stencil that works in place will do.
+#[inline]
+fn tied_input(inputs: &[Register], output: Register, restores: u8) -> Option<usize> {
+    let on_top = inputs.iter().position(|&input| input == output)?;
+    let alone = inputs[on_top + 1..].iter().all(|&input| input != output);
+    (alone && restores >> on_top & 1 == 1).then_some(on_top)
 }
 
 /// Appends code and patches its register fields.

@@ -130,6 +130,9 @@ pub struct Constraints {
     /// The result may already be written when the exit is taken, so its register must not hold anything the exit needs.
     /// Otherwise, at the exit all value registers are as before the uop (but see `clobbers_caller_saved`).
     pub output_before_exit: bool,
+    /// Bit i: if the result is in the register of input i, and no other input is in that register, then that input is there again when
+    /// the exit is taken, whatever `output_before_exit` says.
+    pub restores: u8,
     /// It calls C: of the value registers only `Gp` 0..=3 survive (also at its exit); the inputs may be in any, and so may the result.
     pub clobbers_caller_saved: bool,
     /// It has an exit.
@@ -171,6 +174,9 @@ pub struct Stencil {
     pub holes: &'static [Hole],
     /// A shorter stencil for immediates of at most 31 bits: an index into the table, or `u16::MAX`.
     pub small: u16,
+    /// The stencil that works in place, for the result in the register of input 0 (or of input 1, by exchanging the two, if
+    /// `restores` says so): an index into the table, or `u16::MAX`. Its code names operand 0 where the result goes.
+    pub tied: u16,
     /// For the register allocator.
     pub constraints: Constraints,
 }

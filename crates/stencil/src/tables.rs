@@ -29,10 +29,31 @@ const fn h(cold: bool, offset: u8, width: W, value: V, addend: i32) -> Hole {
 }
 
 /// What uops without a stencil have.
-const NO_CODE: Code = Code {
-    padded: &[],
-    size: 0,
-    registers: &[],
+const NO_STENCIL: Stencil = Stencil {
+    name: "",
+    hot: Code {
+        padded: &[],
+        size: 0,
+        registers: &[],
+    },
+    cold: Code {
+        padded: &[],
+        size: 0,
+        registers: &[],
+    },
+    holes: &[],
+    small: u16::MAX,
+    tied: u16::MAX,
+    constraints: Constraints {
+        inputs: [None; 3],
+        output: None,
+        output_may_alias: 0,
+        output_before_exit: false,
+        restores: 0,
+        clobbers_caller_saved: false,
+        has_exit: false,
+        hot_size: 0,
+    },
 };
 
 include!(concat!(env!("OUT_DIR"), "/stencils.rs"));

@@ -265,7 +265,11 @@ fn uops_mean_what_the_table_says() {
                 match wanted {
                     Outcome::Leaves => {
                         assert_eq!(left.exit, GUARD, "{context}");
-                        if constraints.output_before_exit {
+                        let below: Vec<usize> =
+                            (0..inputs.len()).filter(|&i| inputs[i] == output).collect();
+                        let restored =
+                            matches!(below[..], [input] if constraints.restores >> input & 1 == 1);
+                        if constraints.output_before_exit && !restored {
                             after.set(output, left.registers.get(output));
                         }
                     }

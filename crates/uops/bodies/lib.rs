@@ -39,12 +39,13 @@ mod machine;
 mod object;
 mod refcount;
 mod sequence;
+mod tied;
 
 mod wrappers {
     use crate::abi::*;
     use crate::{
         call::*, constant::*, float::*, frame::*, guard::*, int::*, machine::*, object::*,
-        refcount::*, sequence::*,
+        refcount::*, sequence::*, tied::*,
     };
     include!(env!("SERIGRAPH_WRAPPERS"));
 }
