@@ -10,6 +10,7 @@ use serigraph_cpython::{Owned, ffi, layout};
 use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget};
 use serigraph_stencil::{CodeError, StencilTable};
 use serigraph_trace::exit::{Exits, PlanId, Plans, plan_exits};
+use serigraph_trace::link::link;
 use serigraph_trace::ir::{SnapshotId, Trace, ValueId};
 use serigraph_trace::opt::{self, OptOptions};
 use serigraph_trace::regalloc::liveness::is_constant;
@@ -26,8 +27,6 @@ use crate::{attach, log, native, state};
 
 /// What is to be compiled.
 pub struct Job {
-    /// The running thread.
-    pub thread: Thread,
     /// How the trace came to be.
     pub kind: Kind,
     /// The code of f0.
@@ -38,6 +37,8 @@ pub struct Job {
     pub trace: Trace,
     /// The header it stands at, if it is not the one where it began.
     pub reached: Option<u32>,
+    /// Where the params of a side trace are, in order.
+    pub entry: Vec<Location>,
     /// What it relies on.
     pub dependencies: Vec<Dependency>,
     /// Objects that it needs.
@@ -100,16 +101,17 @@ struct Front {
 }
 
 /// Optimises and allocates. Touches nothing but its arguments.
-fn front(job: &Job, parent: Option<(&Compiled, u32)>, tree: Option<&Compiled>, target: Option<&Rc<Compiled>>) -> Result<Front, Reason> {
+fn front(job: &Job, tree: Option<&Compiled>, target: Option<&Rc<Compiled>>) -> Result<Front, Reason> {
     let types = host_types();
     let (passes, random_seed) = state::with(|s| (s.options.passes, s.options.random_registers));
     let options = OptOptions { passes, report: None };
     let began = Instant::now();
+    let mut trace = job.trace.clone();
     let trace = match target {
-        None => opt::optimise_loop(job.trace.clone(), &types, &options)?,
+        None => opt::optimise_loop(trace, &types, &options)?,
         Some(target) => {
-            let (tree, target) = (tree.map(|t| &t.trace), Some(&target.trace));
-            opt::optimise_linear(job.trace.clone(), tree, target, &types, &options)?
+            link(&mut trace, target.id, &target.trace, &types)?;
+            opt::optimise_linear(trace, tree.map(|t| &t.trace), Some(&target.trace), &types, &options)?
         }
     };
     let exits = plan_exits(&trace).map_err(|error| {
@@ -117,11 +119,8 @@ fn front(job: &Job, parent: Option<(&Compiled, u32)>, tree: Option<&Compiled>, t
         Reason::VerifierFailed
     })?;
     let optimised = Instant::now();
-    let entry: Vec<Location> = parent.map_or_else(Vec::new, |(parent, exit)| {
-        parent.machine.exit_values(exit as usize).iter().map(|&(_, location)| location).collect()
-    });
     let request = regalloc::Request {
-        entry: &entry,
+        entry: &job.entry,
         link: target.and_then(|t| t.machine.loop_entry.as_ref()).map(|(_, entry)| entry),
         max_slots: MAX_SLOTS,
         random_seed,
@@ -140,17 +139,9 @@ fn front(job: &Job, parent: Option<(&Compiled, u32)>, tree: Option<&Compiled>, t
 /// The front end for whatever the recording may become: a loop, or a way to one of the traces at the header it reached. A
 /// panic in it is a fault, but none of the program's.
 fn any_front(job: &Job) -> Result<Front, Reason> {
-    let (parent, tree) = match job.kind {
-        Kind::Root => (None, None),
-        Kind::Side { parent, exit } => state::with(|s| {
-            let parent = s.traces.get(parent).map(|t| t.compiled.clone());
-            let tree = parent.as_ref().and_then(|p| s.traces.get(p.root)).map(|t| t.compiled.clone());
-            (parent.map(|p| (p, exit)), tree)
-        }),
-    };
-    let parent = parent.as_ref().map(|(compiled, exit)| (&**compiled, *exit));
+    let tree = state::with(|s| s.traces.get(job.trace.tree).map(|t| t.compiled.clone()));
     let run = |target: Option<&Rc<Compiled>>| {
-        catch_unwind(AssertUnwindSafe(|| front(job, parent, tree.as_deref(), target))).unwrap_or(Err(Reason::VerifierFailed))
+        catch_unwind(AssertUnwindSafe(|| front(job, tree.as_deref(), target))).unwrap_or(Err(Reason::VerifierFailed))
     };
     if job.reached.is_none() {
         return run(None);

@@ -6,6 +6,7 @@ use serigraph_cpython::ffi;
 use serigraph_cpython::frame::{FramePtr, Owner};
 use serigraph_cpython::threads::Thread;
 use serigraph_trace::exit::plan_exit_at;
+use serigraph_trace::regalloc::Location;
 use serigraph_uops::Reason;
 
 use crate::compile::{self, Job};
@@ -43,7 +44,7 @@ pub unsafe fn record(thread: Thread, frame: FramePtr, code: CodeRef, header: u32
             fail(code, header, code, header, Reason::BadCode);
             return true;
         };
-        finish(thread, frame, code, recording, Origin::Header(header), valid)
+        finish(thread, frame, code, recording, Origin::Header(header), Vec::new(), valid)
     });
     if handled { Answer::GoOn } else { Answer::Raise }
 }
@@ -59,14 +60,12 @@ pub enum Origin {
         parent: u32,
         /// The exit, as an index.
         exit: u32,
-        /// The root of the tree.
-        root: u32,
         /// The instruction of f0 where the exit is.
         ip: u32,
     },
 }
 
-/// Compiles what was recorded, if it came to something, and brings the frame to where the recording stopped. The result is
+/// Compiles what was recorded, if it came to something (`entry`: where the params of a side trace are), and brings the frame to where the recording stopped. The result is
 /// that of [`exit::leave`].
 ///
 /// # Safety
@@ -77,6 +76,7 @@ pub unsafe fn finish(
     code: CodeRef,
     recording: Recording,
     origin: Origin,
+    entry: Vec<Location>,
     valid: ValidWord,
 ) -> bool {
     let Recording { outcome, trace, snapshot, values, dependencies, constants, inline_depth, .. } = recording;
@@ -107,7 +107,7 @@ pub unsafe fn finish(
                 Origin::Header(ip) => (Kind::Root, ip),
                 Origin::Exit { parent, exit, ip, .. } => (Kind::Side { parent, exit }, ip),
             };
-            let job = Job { thread, kind, code, ip, trace, reached, dependencies, constants, inline_depth, valid };
+            let job = Job { kind, code, ip, trace, reached, entry, dependencies, constants, inline_depth, valid };
             match compile::compile(job) {
                 Ok(_) => {}
                 Err((reason, constants)) => {
@@ -124,7 +124,8 @@ pub unsafe fn finish(
     handled
 }
 
-fn failed(code: CodeRef, origin: Origin, at_code: CodeRef, at: u32, reason: Reason) {
+/// A recording gave no trace.
+pub fn failed(code: CodeRef, origin: Origin, at_code: CodeRef, at: u32, reason: Reason) {
     match origin {
         Origin::Header(header) => fail(code, header, at_code, at, reason),
         Origin::Exit { parent, exit, .. } => {
