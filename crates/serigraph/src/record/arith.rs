@@ -4,12 +4,15 @@
 //! for exact numbers runs no other code. Operators on anything else may run any code.
 
 use serigraph_trace::ir::ValueId;
-use serigraph_uops::{Reason, Uop};
+use serigraph_uops::{Reason, Uop, layout};
 
 use super::frame::Fact;
 use super::{Recorder, Stop};
 use crate::host::helpers::Helper;
 use crate::host::object;
+
+/// The tag of 0: no digits, sign "zero".
+const ZERO_TAG: i64 = 1;
 
 /// Operators by their oparg; the in-place forms are 13 above.
 mod op {
@@ -380,7 +383,12 @@ impl Recorder<'_> {
                     let zero = self.const_int(0)?;
                     self.emit(Uop::IntNe, &[raw, zero], 0).map(Some)
                 }
-                None => self.leaf(Uop::LeafStatus1, Helper::IsTrue, &[value]).map(Some),
+                None => {
+                    // Zero is the int whose tag says so.
+                    let tag = self.emit(Uop::LoadInt, &[value], layout::INT_TAG as u64)?;
+                    let zero = self.const_int(ZERO_TAG)?;
+                    self.emit(Uop::IntNe, &[tag, zero], 0).map(Some)
+                }
             };
         }
         if exact == self.types.float {
