@@ -135,10 +135,14 @@ impl Recorder<'_> {
             if self.innermost() > 0 {
                 return Err(self.abort(Reason::LoopInCallee));
             }
-            // The header where the recording began, or one that can be linked to; another loop has to be hot first.
+            // The header where the recording began, or one that can be linked to. From a root, another loop has to be hot first;
+            // from a side exit, the back edge of an outer loop is a jump like any other, but one that is taken twice is not.
             let f0 = &self.frames[0];
             if Some(target) != self.header && !self.world.is_linkable(f0.code, target) {
-                return Err(self.abort(Reason::NotLooping));
+                if self.header.is_some() || self.passed.contains(&target) {
+                    return Err(self.abort(Reason::NotLooping));
+                }
+                self.passed.push(target);
             }
             self.poll_due = true;
         }

@@ -89,6 +89,8 @@ struct Recorder<'a> {
     frames: Vec<Frame>,
     /// The header where the recording began.
     header: Option<u32>,
+    /// Headers of outer loops that the recording has come round to.
+    passed: Vec<u32>,
     instruction: Instruction,
     /// The snapshot of the state before the current instruction, if one was needed.
     current: SnapshotId,
@@ -133,6 +135,7 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         facts: Vec::with_capacity(512),
         frames: Vec::with_capacity(4),
         header: None,
+        passed: Vec::new(),
         instruction: Instruction { opcode: Opcode::Nop, oparg: 0, start: 0, op_at: 0, next: 0 },
         current: SnapshotId::NONE,
         committed: false,
