@@ -221,6 +221,7 @@ impl Recorder<'_> {
         for slot in 0..self.frames[0].locals {
             let content = self.frames[0].slots[slot as usize];
             if content.place == Place::Trace {
+                self.own(content.value)?;
                 self.emit(Uop::SyncSlot, &[content.value], slot.into())?;
                 self.frames[0].slots[slot as usize].place = Place::Memory;
             }
