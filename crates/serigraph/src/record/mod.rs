@@ -57,7 +57,7 @@ use serigraph_uops::{Reason, Uop};
 
 use crate::host::object::{self, Types};
 use crate::host::{Interpreter, known};
-use frame::{Fact, Frame, Place, Slot};
+use frame::{Fact, Frame, Place, Release, Slot};
 
 pub use request::{Abort, Dependency, Outcome, Recording, Request, Side, SideFrame, Start, World};
 
@@ -177,9 +177,12 @@ impl Recorder<'_> {
             let place = if entry.synced { Place::Memory } else { Place::Trace };
             f0.slots[entry.slot as usize] = Slot { value: entry.value, place };
         }
-        self.frames.push(f0);
+        let mut is_bad = false;
+        let mut frames = vec![f0];
         for (number, side) in inlined.into_iter().enumerate() {
-            let Some(units) = self.world.validated(side.code) else { return Err(self.abort(Reason::BadCode)) };
+            let units = self.world.validated(side.code);
+            is_bad |= units.is_none();
+            let units = units.unwrap_or_else(|| frames[0].units.clone());
             let mut frame = Frame::new(side.code, units, FrameId(number as u32 + 1));
             frame.function = self.trace.inlined[number].function;
             frame.ip = side.ip;
@@ -187,10 +190,24 @@ impl Recorder<'_> {
             for (slot, value) in side.slots {
                 frame.slots[slot as usize] = Slot { value, place: Place::Trace };
             }
-            self.frames.push(frame);
+            frames.push(frame);
         }
+        self.frames = frames;
         self.inline_depth = self.frames.len() as u32 - 1;
-        // Evaluate what the beginning consists of.
+        self.evaluate_beginning(params)?;
+        if is_bad {
+            return Err(self.abort(Reason::BadCode));
+        }
+        for number in 1..self.frames.len() {
+            let function = object::Function::of(self.bits(self.frames[number].function));
+            self.frames[number].globals = function.globals;
+            self.frames[number].builtins = function.builtins;
+        }
+        self.balance_entry()
+    }
+
+    /// Makes the values that a side trace's beginning consists of.
+    fn evaluate_beginning(&mut self, params: Vec<u64>) -> Result<(), Stop> {
         let mut params = params.into_iter();
         self.values.resize(self.trace.insts.len(), 0);
         self.facts.resize(self.trace.insts.len(), Fact::NOTHING);
@@ -200,17 +217,21 @@ impl Recorder<'_> {
                 self.values[i] = params.next().unwrap_or(0);
                 continue;
             }
-            let Step::Next(_) = step(&mut self.host, &inst, i, &mut self.values) else {
-                return Err(self.abort(Reason::OutOfMemory));
-            };
+            if inst.sunk {
+                // What an exit at the very start would make.
+                continue;
+            }
+            if !matches!(step(&mut self.host, &inst, i, &mut self.values), Step::Next(_)) {
+                // No memory for a box: leave as the parent would have left.
+                self.trace.insts.truncate(i);
+                self.values.truncate(i);
+                self.facts.truncate(i);
+                self.current = inst.snapshot;
+                return Err(Stop::Raised);
+            }
             self.learn(ValueId(i as u32));
         }
-        for number in 1..self.frames.len() {
-            let function = object::Function::of(self.bits(self.frames[number].function));
-            self.frames[number].globals = function.globals;
-            self.frames[number].builtins = function.builtins;
-        }
-        self.balance_entry()
+        Ok(())
     }
 
     /// What is known of a value of a side trace's beginning from the uop that made it.
@@ -237,6 +258,9 @@ impl Recorder<'_> {
     /// The recorder counts one reference for each slot that the trace has to fill, and one for each inlined function; what
     /// the parent's trace really owned may be less (or more): takes (or drops) the difference.
     fn balance_entry(&mut self) -> Result<(), Stop> {
+        if let Some(&instruction) = self.frames[0].units.at(self.frames[0].ip) {
+            self.instruction = instruction;
+        }
         let mut needed: Vec<i64> = vec![0; self.values.len()];
         for frame in &self.frames {
             if frame.function.is_some() {
@@ -251,7 +275,7 @@ impl Recorder<'_> {
         for i in 0..needed.len() {
             let value = ValueId(i as u32);
             let inst = *self.trace.inst(value);
-            let is_object = inst.kind == serigraph_uops::Kind::Object && inst.has_value();
+            let is_object = inst.kind == serigraph_uops::Kind::Object && inst.has_value() && !inst.sunk;
             if !is_object || self.facts[i].immortal || self.values[i] == 0 {
                 continue;
             }
@@ -259,6 +283,18 @@ impl Recorder<'_> {
             let owned = owned + i64::from(inst.uop.info().ownership.output_owned);
             for _ in owned..needed[i] {
                 self.emit(Uop::IncRef, &[value], 0)?;
+            }
+            for _ in needed[i]..owned {
+                let exact = object::type_address(self.values[i]);
+                let kind = if self.types.is_plain(exact) {
+                    self.guard_type(value, exact)?;
+                    Release::Plain
+                } else if self.frames.len() == 1 {
+                    Release::Escaping
+                } else {
+                    return Err(self.abort(Reason::EscapeInCallee));
+                };
+                self.release(value, kind)?;
             }
         }
         Ok(())
