@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use xtask::conformance;
 use xtask::interpreters::{self, Interpreter, Mode};
 use xtask::process::{self, Outcome};
 use xtask::scratch::Scratch;
+use xtask::{conformance, fuzz};
 
 /// With what every script is compared: compiled at once, compiled at the second back edge, and as
 /// shipped.
@@ -38,6 +38,9 @@ const EXAMPLES: &[(&str, &[&str], &str)] = &[
         "the quick brown fox and the lazy dog and the cat\n",
     ),
 ];
+
+/// Random programs that are compared; `cargo xtask fuzz` compares others for as long as it is told to.
+const RANDOM_PROGRAMS: u64 = 12;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -90,6 +93,16 @@ fn main() -> ExitCode {
             trials.push(Trial::test(
                 format!("{}::{}", interpreter.version(), program.name),
                 move || compare_program(&interpreter, &program),
+            ));
+        }
+        for seed in 0..RANDOM_PROGRAMS {
+            let interpreter = interpreter.clone();
+            trials.push(Trial::test(
+                format!("{}::random::{seed}", interpreter.version()),
+                move || match fuzz::compare(&interpreter, seed, None)? {
+                    None => Ok(()),
+                    Some(failure) => Err(format!("{}\n{}", failure.what, failure.program).into()),
+                },
             ));
         }
         for &module in conformance::SAMPLE {

@@ -5,6 +5,7 @@ use std::process::Command;
 
 pub mod bench;
 pub mod conformance;
+pub mod fuzz;
 pub mod interpreters;
 pub mod process;
 pub mod scratch;

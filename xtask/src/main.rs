@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lexopt::prelude::*;
 use xtask::interpreters::{self, Mode};
-use xtask::{bench, build_release, conformance};
+use xtask::{bench, build_release, conformance, fuzz};
 
 const HELP: &str = "\
 usage: cargo xtask COMMAND
@@ -14,6 +15,8 @@ usage: cargo xtask COMMAND
   bench WHAT     measure kernels, cold programs, memory, thresholds (bench --help)
   conformance    compare the interpreter's own tests with Serigraph and without
                  [--python PATH] [--threshold N] [--only MODULE[,MODULE]]
+  fuzz           compare random programs with Serigraph and without
+                 [--minutes N] [--seed N] [--python PATH]
   bless          accept what the text tests of the crates print now
   listing        say where the listing of the stencils is
 ";
@@ -40,6 +43,7 @@ fn run() -> Result<(), String> {
     match command.to_str().unwrap_or_default() {
         "bench" => bench_command(&mut arguments),
         "conformance" => conformance_command(&mut arguments),
+        "fuzz" => fuzz_command(&mut arguments),
         "bless" => bless(),
         "listing" => listing(),
         other => Err(format!("there is no command {other:?}\n{HELP}")),
@@ -110,6 +114,26 @@ fn conformance_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
         0 => Ok(()),
         _ => Err(format!("{failures} runs differ")),
     }
+}
+
+fn fuzz_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+    let (mut python, mut minutes, mut seed) = (None, 1, None);
+    while let Some(argument) = arguments.next().map_err(text)? {
+        match argument {
+            Long("python") => python = Some(path(arguments)?),
+            Long("minutes") => minutes = number(arguments)?,
+            Long("seed") => seed = Some(number(arguments)?),
+            other => return Err(text(other.unexpected())),
+        }
+    }
+    // Other programs on every run, unless asked for the same.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let options = fuzz::Options {
+        python,
+        time: Duration::from_secs(minutes * 60),
+        seed: seed.unwrap_or(now.map_or(0, |now| now.as_secs() * 1000)),
+    };
+    fuzz::run(root()?, &options)
 }
 
 /// Runs the tests with BLESS=1, which makes the text tests rewrite what they expect.
