@@ -34,6 +34,10 @@ impl Target for StencilTarget {
         self.table.constraints(uop).inputs[input].is_some()
     }
     #[inline]
+    fn restores(&self, uop: Uop, input: usize) -> bool {
+        self.table.constraints(uop).restores >> input & 1 != 0
+    }
+    #[inline]
     fn writes_before_exit(&self, uop: Uop) -> bool {
         self.table.constraints(uop).output_before_exit
     }

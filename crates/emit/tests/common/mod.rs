@@ -2,10 +2,10 @@
 
 use serigraph_emit::{Compiled, EmitContext, Emitter, MAX_SLOTS, StencilTarget, dump as dump_code};
 use serigraph_stencil::{Activation, CodeAddress, CodeMemory, PollWord, RuntimeSymbols, StencilTable, enter};
-use serigraph_trace::eval::{Host, Outcome, Stop, run};
+use serigraph_trace::eval::{Host, Outcome, Step, Stop, run, step};
 use serigraph_trace::exit::{Scratch, plan_exits, restore};
 use serigraph_trace::generate::{SlotKind, World};
-use serigraph_trace::ir::{Trace, ValueId};
+use serigraph_trace::ir::{End, Trace, ValueId};
 use serigraph_trace::regalloc::{Allocation, Location, LoopEntry, Request, allocate, dump};
 use serigraph_trace::testhost::{TestHost, Type, functions};
 use serigraph_uops::{Kind, Reason, Uop};
@@ -202,4 +202,82 @@ pub fn check_root(
     assert!(errors_a.is_empty(), "{}", describe(&errors_a.join("\n")));
     assert!(errors_b.is_empty(), "{}", describe(&errors_b.join("\n")));
     Some(text_a)
+}
+
+/// One evaluation step after the other through a root trace and a side trace of it: what the machine does when it has linked
+/// them. `Err` if it takes too long.
+pub struct Chain<'a> {
+    /// The root trace, its exit that is linked, and the side trace that starts there.
+    pub root: &'a Trace,
+    /// The values of the linked exit, in the order of the side trace's params, and the instruction that leaves.
+    pub linked: (ValueId, Vec<ValueId>),
+    /// The side trace.
+    pub side: &'a Trace,
+}
+
+/// Where a chain ended: in the side trace or not, at which instruction, with which values.
+pub struct ChainEnd {
+    /// In the side trace.
+    pub in_side: bool,
+    /// The instruction that left.
+    pub at: ValueId,
+    /// The bits of all values of that trace.
+    pub values: Vec<u64>,
+}
+
+impl Chain<'_> {
+    /// Runs root and side trace until another exit is taken.
+    pub fn run(&self, host: &mut TestHost) -> Option<ChainEnd> {
+        let mut outcome = run(self.root, host, &[], 1000);
+        for _ in 0..40 {
+            let at = left_at(self.root, &outcome);
+            if at != self.linked.0 {
+                return Some(ChainEnd { in_side: false, at, values: outcome.values });
+            }
+            let params: Vec<u64> = self.linked.1.iter().map(|v| outcome.values[v.index()]).collect();
+            let side = run(self.side, host, &params, 0);
+            let End::Link { args, .. } = &self.side.end else {
+                return Some(ChainEnd { in_side: true, at: left_at(self.side, &side), values: side.values });
+            };
+            if let Stop::Exit { at, .. } = side.stop {
+                return Some(ChainEnd { in_side: true, at, values: side.values });
+            }
+            // Into the loop, with the values that the link supplies.
+            let mut values = vec![0; self.root.insts.len()];
+            for (i, inst) in self.root.insts.iter().enumerate() {
+                if matches!(inst.uop, Uop::ConstInt | Uop::ConstFloat | Uop::ConstObject) {
+                    values[i] = inst.imm;
+                }
+            }
+            for (param, arg) in self.root.loop_params.iter().zip(args) {
+                values[param.value.index()] = side.values[arg.index()];
+            }
+            outcome = run_loop(self.root, host, values)?;
+        }
+        None
+    }
+}
+
+/// Runs the loop of a trace from its start, with these values of phis and invariants.
+fn run_loop(trace: &Trace, host: &mut TestHost, mut values: Vec<u64>) -> Option<Outcome> {
+    let body = trace.phis().last().or(trace.loop_start)?.index() + 1;
+    for iterations in 0..1000 {
+        for i in body..trace.insts.len() {
+            let inst = &trace.insts[i];
+            if inst.sunk {
+                continue;
+            }
+            let raised = match step(host, inst, i, &mut values) {
+                Step::Next(_) => continue,
+                step => step == Step::Raised,
+            };
+            let stop = Stop::Exit { at: ValueId(i as u32), snapshot: inst.snapshot, raised };
+            return Some(Outcome { stop, values, iterations });
+        }
+        let next: Vec<u64> = trace.end_args().iter().map(|a| values[a.index()]).collect();
+        for (phi, value) in trace.phis().zip(next) {
+            values[phi.index()] = value;
+        }
+    }
+    None
 }

@@ -268,6 +268,7 @@ impl Allocator {
         let lost = if leaves && target.writes_before_exit(inst.uop) { bit(result) } else { 0 };
         let mut regs = InstRegs { result, inputs: [Reg::NONE; 3] };
         inputs(state, inst, i, target, lost, &mut regs);
+        let lost = if regs.restored(|k| target.restores(inst.uop, k)) { 0 } else { lost };
         out.regs[i] = regs;
         if state.failed {
             return Err(Reason::TooManyValues);
@@ -484,12 +485,17 @@ fn inputs<T: Target>(state: &mut State, inst: &Inst, i: usize, target: &T, lost:
     }
     for (k, &arg) in args.iter().enumerate().filter(|&(k, _)| target.reads(inst.uop, k)) {
         if state.values[arg.index()].reg.is_none() {
-            let mut allowed = (GENERAL | FLOAT) & !lost;
+            let restored = target.restores(inst.uop, k) && args.iter().filter(|&&other| other == arg).count() == 1;
+            let mut allowed = (GENERAL | FLOAT) & if restored { RegSet::MAX } else { !lost };
             let apart = |(n, &other): (usize, &ValueId)| other == arg && !target.may_alias(inst.uop, n);
             if regs.result.is_some() && args.iter().enumerate().any(apart) {
                 allowed &= !bit(regs.result);
-            } else if state.values[arg.index()].hint.is_none() && state.reserved & bit(regs.result) == 0 {
-                // Chains of operations stay in one register, which is what brings them back to their phi's.
+            } else if state.values[arg.index()].hint.is_none()
+                && state.reserved & bit(regs.result) == 0
+                && !state.is_invariant(arg)
+            {
+                // Chains of operations stay in one register, which is what brings them back to their phi's. (What is made
+                // before the loop wants a register that nothing in the loop writes.)
                 state.value(arg).hint = regs.result;
             }
             let reg = state.take(arg, allowed, i);

@@ -319,7 +319,8 @@ impl<T: Target> Checker<'_, T> {
             self.registers[SURVIVING_REGS..].fill(Content::Unknown);
         }
         if info.exit != Exit::Never {
-            if self.target.writes_before_exit(inst.uop) && regs.result.is_some() {
+            let restored = regs.restored(|k| self.target.restores(inst.uop, k));
+            if self.target.writes_before_exit(inst.uop) && regs.result.is_some() && !restored {
                 self.write(Place::Reg(regs.result), Content::Unknown)?;
             }
             self.exit_at(i, inst.snapshot)?;

@@ -215,6 +215,12 @@ pub struct InstRegs {
 impl InstRegs {
     /// No registers.
     pub const NONE: InstRegs = InstRegs { result: Reg::NONE, inputs: [Reg::NONE; 3] };
+
+    /// Whether the result is in the register of one input, and the uop restores that input before it leaves.
+    pub(crate) fn restored(&self, restores: impl Fn(usize) -> bool) -> bool {
+        let mut on_top = (0..3).filter(|&k| self.result.is_some() && self.inputs[k] == self.result);
+        on_top.next().is_some_and(restores) && on_top.next().is_none()
+    }
 }
 
 /// An exit of the trace, and where its values are.
@@ -290,6 +296,12 @@ pub trait Target {
     fn reads(&self, uop: Uop, input: usize) -> bool {
         let _ = (uop, input);
         true
+    }
+    /// With the result in the register of this input (and no other input in it), the uop puts the input back there before it leaves,
+    /// whatever `writes_before_exit` says.
+    fn restores(&self, uop: Uop, input: usize) -> bool {
+        let _ = (uop, input);
+        false
     }
     /// When the uop leaves, the result's register may have been written, so nothing that the exit needs may be in it.
     fn writes_before_exit(&self, uop: Uop) -> bool {

@@ -1,0 +1,200 @@
+//! Times of machine code and of making it: `cargo run --release -p serigraph-emit --example loops [asm]`.
+//!
+//! Prints ns per iteration of two loops, as stencils and as native code, and ns per uop of register allocation and emission.
+
+use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget, dump};
+use serigraph_stencil::{CodeMemory, PollWord, RuntimeSymbols, StencilTable, enter};
+use serigraph_trace::eval::Host;
+use serigraph_trace::generate::{Size, SlotKind, World, root};
+use serigraph_trace::ir::Trace;
+use serigraph_trace::parse::parse;
+use serigraph_trace::random::Random;
+use serigraph_trace::regalloc::{Allocator, Request};
+use serigraph_trace::testhost::{TestHost, Type, functions};
+use std::hint::black_box;
+use std::time::Instant;
+
+/// Few enough that the sum of squares fits 64 bits.
+const ITERATIONS: i64 = 2_000_000;
+
+/// `for i in range(n): s += i * i`.
+const INT_SUM: &str = "
+trace root locals 3 top 3
+  v0: object = load_slot 2
+  v1: int = unbox_int v0 @s0
+  v2: int = const_int 0
+  loop
+  v3: int = phi v2
+  v4: int = phi v2
+  v5: object = sunk box_int v3
+  v6: object = sunk box_int v4
+  guard_int_lt v3, v1 @s1
+  v7: int = int_mul v3, v3 @s1
+  v8: int = int_add v4, v7 @s1
+  v9: int = int_add_wrap_imm v3, 1
+  v10: object = sunk box_int v9
+  v11: object = sunk box_int v8
+  poll_word32 @s2
+end loop v9, v8
+s0: [f0 ip=1 top=3 2=v0]
+s1: [f0 ip=2 top=3 0=v5 1=v6 2=v0]
+s2: [f0 ip=2 top=3 0=v10 1=v11 2=v0]
+";
+
+/// `for i in range(n): x = r * x * (1.0 - x)`.
+const LOGISTIC: &str = "
+trace root locals 3 top 3
+  v0: object = load_slot 2
+  v1: int = unbox_int v0 @s0
+  v2: int = const_int 0
+  v3: float = const_float 0.5
+  v4: float = const_float 1.0
+  v5: float = const_float 3.7
+  loop
+  v6: int = phi v2
+  v7: float = phi v3
+  v8: object = sunk box_int v6
+  v9: object = sunk box_float v7
+  guard_int_lt v6, v1 @s1
+  v10: float = float_mul v5, v7
+  v11: float = float_sub v4, v7
+  v12: float = float_mul v10, v11
+  v13: int = int_add_wrap_imm v6, 1
+  v14: object = sunk box_int v13
+  v15: object = sunk box_float v12
+  poll_word32 @s2
+end loop v13, v12
+s0: [f0 ip=1 top=3 2=v0]
+s1: [f0 ip=2 top=3 0=v8 1=v9 2=v0]
+s2: [f0 ip=2 top=3 0=v14 1=v15 2=v0]
+";
+
+fn code_memory(host: &TestHost) -> CodeMemory {
+    let runtime = RuntimeSymbols {
+        box_int: functions::box_int as *const () as usize,
+        box_float: functions::box_float as *const () as usize,
+        unbox_big_int: functions::unbox_big_int as *const () as usize,
+        dealloc: functions::dealloc as *const () as usize,
+        vectorcall: functions::vectorcall as *const () as usize,
+        small_ints: host.heap.small_ints() as usize,
+        float_type: host.heap.type_address(Type::Float) as usize,
+        float_free_list: 0,
+        float_free_count: 0,
+    };
+    let helpers: Vec<usize> = (0..).map_while(functions::helper_address).collect();
+    CodeMemory::new(1 << 26, &runtime, &helpers).expect("memory for code")
+}
+
+/// Best time of some runs, in ns per iteration.
+fn best(mut run: impl FnMut()) -> f64 {
+    let time = |_| {
+        let start = Instant::now();
+        run();
+        start.elapsed().as_nanos() as f64 / ITERATIONS as f64
+    };
+    (0..20).map(time).fold(f64::INFINITY, f64::min)
+}
+
+fn time_loop(name: &str, text: &str, table: &'static StencilTable, native: impl Fn()) {
+    let trace = parse(text).expect("a trace");
+    let mut host = TestHost::new(3);
+    let n = host.heap.int(ITERATIONS);
+    host.set_slot(2, n);
+    let mut memory = code_memory(&host);
+    let request = Request { entry: &[], link: None, max_slots: MAX_SLOTS, random_seed: None };
+    let allocation = Allocator::new().run(&trace, &request, &StencilTarget::new(table)).expect("registers");
+    let context = EmitContext { remember_uops: true, ..EmitContext::default() };
+    let compiled = Emitter::new(table).emit(&trace, &allocation, &context, &mut memory).expect("code");
+    if std::env::args().any(|a| a == "asm") {
+        println!("{}\n{}", serigraph_trace::regalloc::dump(&trace, &allocation), dump(&trace, &compiled, &memory));
+    }
+    let poll = PollWord { word: host.poll_word() as *const u8, expected: 0 };
+    let frame = host.frame() as *mut u8;
+    let stencils = best(|| {
+        // SAFETY: the code was made for this host, whose frame and poll word are real memory.
+        host.with_current(|| unsafe { enter(compiled.entry(), frame, &[poll, poll], |a| black_box(a.exit)) });
+    });
+    println!("{name}: {stencils:.3} ns per iteration, native {:.3} ({})", best(native), table.features);
+}
+
+fn native_int_sum() {
+    let (mut s, mut i) = (0_i64, 0_i64);
+    while i < black_box(ITERATIONS) {
+        let sum = i.checked_mul(i).and_then(|square| s.checked_add(square));
+        let Some(sum) = sum else { break };
+        s = sum;
+        i += 1;
+    }
+    black_box(s);
+}
+
+fn native_logistic() {
+    let (mut x, mut i) = (0.5, 0_i64);
+    while i < black_box(ITERATIONS) {
+        x = 3.7 * x * (1.0 - x);
+        i += 1;
+    }
+    black_box(x);
+}
+
+/// A generated trace of about 200 uops, with many exits.
+fn large_trace() -> Trace {
+    let world = World {
+        slots: vec![SlotKind::Int(3), SlotKind::Int(70), SlotKind::Float(0.5), SlotKind::Float(1e10), SlotKind::List],
+        types: [0x1000, 0x2000, 0x3000, 0x4000, 0x5000],
+        objects: vec![0x10000],
+        bool_table: 0x6000,
+        valid_word: 0x7000,
+        helpers: [vec![0], vec![1], vec![2], vec![3]],
+    };
+    root(&mut Random::new(1), &world, Size { preamble: 60, body: 60 })
+}
+
+fn time_compiling(table: &'static StencilTable) {
+    let trace = large_trace();
+    let uops = trace.insts.iter().filter(|i| !i.sunk && i.uop.info().has_stencil).count();
+    let host = TestHost::new(1);
+    let mut memory = code_memory(&host);
+    let (mut allocator, mut emitter) = (Allocator::new(), Emitter::new(table));
+    let target = StencilTarget::new(table);
+    let request = Request { entry: &[], link: None, max_slots: MAX_SLOTS, random_seed: None };
+    let small = parse("trace root locals 1 top 1\nend exit s0\ns0: [f0 ip=1 top=1]").expect("a trace");
+    let small_allocation = allocator.run(&small, &request, &target).expect("registers");
+    let context = EmitContext::default();
+    let (mut allocating, mut emitting, mut publishing) = (u128::MAX, u128::MAX, u128::MAX);
+    for _ in 0..2000 {
+        let start = Instant::now();
+        let allocation = allocator.run(&trace, &request, &target).expect("registers");
+        let allocated = Instant::now();
+        let compiled = emitter.emit(&trace, &allocation, &context, &mut memory).expect("code");
+        let emitted = Instant::now();
+        let empty = emitter.emit(&small, &small_allocation, &context, &mut memory).expect("code");
+        let published = emitted.elapsed();
+        allocating = allocating.min((allocated - start).as_nanos());
+        emitting = emitting.min((emitted - allocated).as_nanos());
+        publishing = publishing.min(published.as_nanos());
+        memory.free(compiled.code.block());
+        memory.free(empty.code.block());
+    }
+    let allocation = allocator.run(&trace, &request, &target).expect("registers");
+    println!(
+        "{uops} uops, {} exits, {} values in exits, {} moves: allocation {:.1} ns per uop, emission {:.1} ns per uop and \
+         {publishing} ns for an empty trace",
+        allocation.exits.len(),
+        allocation.exit_values.len(),
+        allocation.edits.len(),
+        allocating as f64 / uops as f64,
+        (emitting - publishing) as f64 / uops as f64,
+    );
+}
+
+fn main() {
+    let best = StencilTable::select();
+    for table in StencilTable::all() {
+        if std::ptr::eq(table, best) || table.features == "SSE2" {
+            time_loop("int sum", INT_SUM, table, native_int_sum);
+            time_loop("logistic map", LOGISTIC, table, native_logistic);
+        }
+    }
+    time_compiling(best);
+}
