@@ -112,11 +112,17 @@ impl Graph {
         starts.sort_unstable();
         starts.dedup();
         starts.retain(|&start| start < function.code.len());
+        if starts
+            .iter()
+            .any(|start| raw.binary_search_by_key(start, |r| r.offset).is_err())
+        {
+            return Err(BuildError::new(
+                "a jump goes into the middle of an instruction",
+            ));
+        }
         let block_at = |offset: usize| {
-            starts
-                .binary_search(&offset)
-                .map(Target::Block)
-                .map_err(|_| BuildError::new("a jump goes into the middle of an instruction"))
+            let block = starts.binary_search(&offset).map(Target::Block);
+            block.map_err(|_| BuildError::new("a jump goes out of the function"))
         };
 
         let mut blocks: Vec<Block> = Vec::new();

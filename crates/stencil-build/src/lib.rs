@@ -24,6 +24,9 @@ mod signature;
 mod wrappers;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 
 pub use error::BuildError;
