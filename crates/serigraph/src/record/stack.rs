@@ -38,10 +38,11 @@ impl Recorder<'_> {
         let frame = self.innermost();
         let slot = self.frames[frame].top - 1 - below;
         if self.frames[frame].slots[slot as usize].value.is_none() {
-            if self.read(slot)?.is_some() || frame == 0 {
-                return Ok(self.frames[frame].slots[slot as usize].value);
-            }
-            return self.constant(0);
+            self.read(slot)?;
+        }
+        if self.frames[frame].slots[slot as usize].value.is_none() {
+            // A null in an inlined frame: at the beginning of a side trace those have no name.
+            self.frames[frame].slots[slot as usize].value = self.constant(0)?;
         }
         Ok(self.frames[frame].slots[slot as usize].value)
     }
