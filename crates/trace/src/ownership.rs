@@ -96,7 +96,8 @@ fn same_carried(trace: &Trace, a: ValueId, b: ValueId, depth: u32) -> bool {
     // The initial and the next value of a phi.
     let carried = |value: ValueId| {
         let inst = trace.inst(value);
-        (inst.uop == Uop::Phi).then(|| (inst.args[0], next[value.index() - start.index() - 1]))
+        let next = if inst.uop == Uop::Phi { next.get(value.index() - start.index() - 1) } else { None };
+        next.map(|&next| (inst.args[0], next))
     };
     let same = |a, b| a == b || same_carried(trace, a, b, depth - 1);
     match (carried(a), carried(b)) {
@@ -264,7 +265,11 @@ impl State {
             return Ok(());
         }
         if before == SlotMemory::Dead {
-            return error(at, format!("slot {slot} is not in use"));
+            // A store fills the next place of the stack, which displaces nothing.
+            if inst.uop != Uop::StoreSlot || slot != self.stack_held || !is_null(trace.inst(inst.args[1])) {
+                return error(at, format!("slot {slot} is not in use"));
+            }
+            self.stack_held += 1;
         }
         if before == SlotMemory::Stale && inst.uop != Uop::SyncSlot {
             return error(at, format!("slot {slot} is stale"));

@@ -7,7 +7,7 @@
 pub mod int;
 mod run;
 
-pub use run::{Outcome, Stop, run};
+pub use run::{Outcome, Stop, run, run_loop};
 
 use crate::ir::Inst;
 use serigraph_uops::{Uop, layout};

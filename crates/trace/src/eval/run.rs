@@ -34,11 +34,34 @@ pub struct Outcome {
 /// Evaluates a trace from its start. `params` are the bits of its params, in order. The back edge is taken at most
 /// `limit` times. Sunk instructions are passed over, as the machine code does.
 pub fn run<H: Host + ?Sized>(trace: &Trace, host: &mut H, params: &[u64], limit: u64) -> Outcome {
+    run_from(trace, host, params, vec![0; trace.insts.len()], 0, limit)
+}
+
+/// Evaluates a trace from its loop start. `args` are the bits of its loop parameters, in order.
+pub fn run_loop<H: Host + ?Sized>(trace: &Trace, host: &mut H, args: &[u64], limit: u64) -> Outcome {
     let mut values = vec![0; trace.insts.len()];
+    for (param, &bits) in trace.loop_params.iter().zip(args) {
+        values[param.value.index()] = bits;
+    }
+    run_from(trace, host, &[], values, after_phis(trace), limit)
+}
+
+/// The first instruction of the loop after the phis.
+fn after_phis(trace: &Trace) -> usize {
+    trace.phis().last().or(trace.loop_start).map_or(trace.insts.len(), |last| last.index() + 1)
+}
+
+fn run_from<H: Host + ?Sized>(
+    trace: &Trace,
+    host: &mut H,
+    params: &[u64],
+    mut values: Vec<u64>,
+    mut at: usize,
+    limit: u64,
+) -> Outcome {
     let mut params = params.iter();
     let mut next_phis = Vec::new();
     let mut iterations = 0;
-    let mut at = 0;
     loop {
         let Some(inst) = trace.insts.get(at) else {
             match &trace.end {
@@ -49,7 +72,7 @@ pub fn run<H: Host + ?Sized>(trace: &Trace, host: &mut H, params: &[u64], limit:
                     for (phi, &next) in trace.phis().zip(&next_phis) {
                         values[phi.index()] = next;
                     }
-                    at = trace.phis().last().or(trace.loop_start).map_or(trace.insts.len(), |last| last.index() + 1);
+                    at = after_phis(trace);
                     continue;
                 }
                 _ => return Outcome { stop: Stop::End, values, iterations },

@@ -2,7 +2,7 @@
 //! enters what a compiler made of the recording.
 
 use super::interpret::{Position, Ran, step};
-use super::program::{Op, Program};
+use super::program::Program;
 use super::record::{Recording, record};
 use crate::exit::{Scratch, plan_exit_at, restore};
 use crate::ir::{End, Trace, ValueId};
@@ -99,9 +99,4 @@ fn leave_recording(host: &mut TestHost, recording: &Recording) {
         }
         Err(error) => host.heap.errors.push(format!("the recording cannot be left: {error}\n{}", recording.trace)),
     }
-}
-
-/// Whether a program has a loop that can come round more than twice.
-pub fn loops(program: &Program) -> bool {
-    program.code.iter().any(|op| matches!(op, Op::JumpBack(_)))
 }

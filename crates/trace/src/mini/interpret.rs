@@ -220,36 +220,43 @@ fn next_item(host: &mut TestHost, iterator: u64) -> Option<u64> {
     }
 }
 
-/// The result of an operator; `None` if it raises. Ints past 64 bits are added, subtracted and multiplied as far as 120 bits
-/// go, and raise for anything else.
+/// An int as far as the miniature's ints go: 100 bits, which is more than traces ever see.
+fn wrap(value: i128) -> i128 {
+    (value << 28) >> 28
+}
+
+/// The result of an operator; `None` if it raises. Nothing raises for the size of ints, as in Python: what a trace computes
+/// for nobody can be left out.
 fn binary(operator: Operator, a: Number, b: Number) -> Option<Number> {
     use Operator::*;
     let (a, b) = match (a, b) {
         (Number::Int(a), Number::Int(b)) => {
-            let wide = match operator {
-                Add => a.checked_add(b),
-                Sub => a.checked_sub(b),
-                Mul => a.checked_mul(b),
-                _ => None,
-            };
-            if let Some(wide) = wide {
-                return (wide.unsigned_abs() < 1 << 119).then_some(Number::Int(wide));
+            if let (Ok(a), Ok(b), FloorDiv | Mod) = (i64::try_from(a), i64::try_from(b), operator) {
+                let small = if operator == Mod { int::floor_mod(a, b) } else { int::floor_div(a, b) };
+                if let Some(small) = small {
+                    return Some(Number::Int(small.into()));
+                }
             }
-            let (a, b) = (i64::try_from(a).ok()?, i64::try_from(b).ok()?);
-            let result = match operator {
-                Add | Sub | Mul => None,
-                FloorDiv => int::floor_div(a, b),
-                Mod => int::floor_mod(a, b),
-                TrueDiv => return int::true_div(a, b).map(Number::Float),
-                And => Some(a & b),
-                Or => Some(a | b),
-                Xor => Some(a ^ b),
-                Shl => int::shl(a, b),
-                Shr => int::shr(a, b),
-            };
-            return result.map(|value| Number::Int(value.into()));
+            let shifts = 0..100;
+            return Some(Number::Int(wrap(match operator {
+                Add => a + b,
+                Sub => a - b,
+                Mul => a.wrapping_mul(b),
+                And => a & b,
+                Or => a | b,
+                Xor => a ^ b,
+                TrueDiv if b == 0 => return None,
+                TrueDiv => return Some(Number::Float(a as f64 / b as f64)),
+                Shl | Shr if b < 0 => return None,
+                Shl => if shifts.contains(&b) { a << b } else { 0 },
+                Shr => a >> b.min(100),
+                FloorDiv | Mod if b == 0 => return None,
+                // Rounds down: the rest has the sign of b.
+                FloorDiv => (a - floor_rest(a, b)) / b,
+                Mod => floor_rest(a, b),
+            })));
         }
-        (a, b) => (as_float(a)?, as_float(b)?),
+        (a, b) => (as_float(a), as_float(b)),
     };
     Some(Number::Float(match operator {
         Add => a + b,
@@ -260,11 +267,16 @@ fn binary(operator: Operator, a: Number, b: Number) -> Option<Number> {
     }))
 }
 
-/// An int that fits 64 bits, or a float, as a double.
-fn as_float(number: Number) -> Option<f64> {
+/// `a % b` with the sign of `b`, which is not 0.
+fn floor_rest(a: i128, b: i128) -> i128 {
+    let rest = a % b;
+    if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
+}
+
+fn as_float(number: Number) -> f64 {
     match number {
-        Number::Int(value) => i64::try_from(value).ok().map(|value| value as f64),
-        Number::Float(value) => Some(value),
+        Number::Int(value) => value as f64,
+        Number::Float(value) => value,
     }
 }
 

@@ -3,8 +3,9 @@
 
 use super::interpret::Position;
 use super::program::{Comparison, Op, Operator, Program};
-use crate::eval::{Step, evaluate};
+use crate::eval::{Step, evaluate, step};
 use crate::ir::{End, FrameId, FrameState, Inst, SlotValue, Snapshot, SnapshotId, Trace, ValueId};
+use crate::side::SideEntry;
 use crate::testhost::{TestHost, Type};
 use serigraph_uops::{Exit, Reason, Uop, layout};
 
@@ -66,40 +67,90 @@ struct Recorder<'a> {
 
 /// Records from a loop header, until it comes round or something turns up that is not recorded.
 pub fn record(program: &Program, constants: &[u64], host: &mut TestHost, at: Position) -> Recording {
-    let locals = program.locals.len() as u32;
-    let mut slots = vec![Slot { value: ValueId::NONE, in_memory: false }; (locals + super::program::STACK) as usize];
-    slots[..at.top as usize].fill(Slot { value: ValueId::NONE, in_memory: true });
-    let mut recorder = Recorder {
-        program,
-        constants,
-        host,
-        trace: Trace::new(locals, at.top),
-        values: Vec::new(),
-        facts: Vec::new(),
-        slots,
-        at,
-        current: SnapshotId::NONE,
-        escaped: false,
-    };
-    let header = at.ip;
-    let mut came_round = false;
-    let stop = loop {
-        recorder.current = SnapshotId::NONE;
-        if came_round {
-            break recorder.poll().err();
-        }
-        if let Err(stop) = recorder.instruction() {
-            break Some(stop);
-        }
-        came_round = recorder.at.ip == header;
-    };
-    let end = recorder.snapshot(Reason::TraceEnd);
-    recorder.trace.end = End::Exit(end);
-    let Recorder { trace, values, .. } = recorder;
-    Recording { trace, values, complete: stop.is_none(), raised: matches!(stop, Some(Stop::Raised)) }
+    let mut recorder = Recorder::new(program, constants, host, Trace::new(program.locals.len() as u32, at.top), at);
+    recorder.slots[..at.top as usize].fill(Slot { value: ValueId::NONE, in_memory: true });
+    recorder.run()
 }
 
-impl Recorder<'_> {
+/// Records a side trace from the beginning that its parent's exit gave, with the bits of its params, until the loop header.
+pub fn record_side(program: &Program, constants: &[u64], host: &mut TestHost, entry: SideEntry, params: &[u64]) -> Recording {
+    let SideEntry { trace, ip, top, .. } = entry;
+    let mut recorder = Recorder::new(program, constants, host, trace, Position { ip, top });
+    recorder.slots[..top as usize].fill(Slot { value: ValueId::NONE, in_memory: true });
+    for entry in &recorder.trace.entry_slots {
+        recorder.slots[entry.slot as usize] = Slot { value: entry.value, in_memory: entry.synced };
+    }
+    recorder.begin_side(params);
+    recorder.run()
+}
+
+impl<'a> Recorder<'a> {
+    fn new(program: &'a Program, constants: &'a [u64], host: &'a mut TestHost, trace: Trace, at: Position) -> Recorder<'a> {
+        let slots = vec![Slot { value: ValueId::NONE, in_memory: false }; program.locals.len() + super::program::STACK as usize];
+        let (values, facts) = (vec![0; trace.insts.len()], vec![Fact::default(); trace.insts.len()]);
+        Recorder { program, constants, host, trace, values, facts, slots, at, current: SnapshotId::NONE, escaped: false }
+    }
+
+    /// Evaluates what a side trace begins with, and takes the references that its slots need.
+    fn begin_side(&mut self, params: &[u64]) {
+        let mut params = params.iter();
+        for i in 0..self.trace.insts.len() {
+            let inst = self.trace.insts[i];
+            if inst.uop == Uop::Param {
+                self.values[i] = *params.next().expect("a value for each param");
+                continue;
+            }
+            assert!(matches!(step(self.host, &inst, i, &mut self.values), Step::Next(_)), "a box cannot be made");
+            let exact = match inst.uop {
+                Uop::BoxInt => Type::Int,
+                Uop::BoxFloat => Type::Float,
+                Uop::BoxBool => Type::Bool,
+                Uop::ConstObject if inst.imm != 0 => {
+                    let exact = self.type_of(ValueId(i as u32)).filter(|exact| *exact != Type::Noisy);
+                    let immortal = self.host.heap.count(inst.imm).is_none();
+                    self.facts[i] = Fact { exact, raw: None, immortal, constant: true, not_null: true };
+                    continue;
+                }
+                _ => continue,
+            };
+            let immortal = exact == Type::Bool;
+            self.facts[i] = Fact { exact: Some(exact), raw: Some(inst.args[0]), immortal, constant: false, not_null: true };
+        }
+        let mut owned: Vec<i64> = (self.trace.insts.iter()).map(|inst| inst.uop.info().ownership.output_owned.into()).collect();
+        for &(value, count) in &self.trace.entry_owned {
+            owned[value.index()] += i64::from(count);
+        }
+        for slot in 0..self.at.top {
+            let Slot { value, in_memory } = self.slots[slot as usize];
+            if in_memory || self.bits(value) == 0 || self.fact(value).immortal {
+                continue;
+            }
+            owned[value.index()] -= 1;
+            if owned[value.index()] < 0 {
+                assert!(self.emit(Uop::IncRef, &[value], 0).is_ok(), "counting cannot fail");
+            }
+        }
+    }
+
+    fn run(mut self) -> Recording {
+        let mut came_round = false;
+        let stop = loop {
+            self.current = SnapshotId::NONE;
+            if came_round {
+                break self.poll().err();
+            }
+            if let Err(stop) = self.instruction() {
+                break Some(stop);
+            }
+            // The one loop's header is the first instruction.
+            came_round = self.at.ip == 0;
+        };
+        let end = self.snapshot(Reason::TraceEnd);
+        self.trace.end = End::Exit(end);
+        let Recorder { trace, values, .. } = self;
+        Recording { trace, values, complete: stop.is_none(), raised: matches!(stop, Some(Stop::Raised)) }
+    }
+
     fn poll(&mut self) -> Result<(), Stop> {
         if self.escaped {
             self.emit(Uop::GuardValid, &[], self.host.zero_word())?;
@@ -285,11 +336,24 @@ impl Recorder<'_> {
                 self.emit(Uop::DecRefPlain, &[value], 0)?;
             }
             Release::Escaping => {
-                self.emit(Uop::SetIp, &[], self.at.ip.into())?;
+                self.before_escape()?;
                 self.emit(Uop::DecRef, &[value], 0)?;
-                self.escaped = true;
             }
         }
+        Ok(())
+    }
+    /// Before code that may look at the frame: its slots are brought up to date.
+    fn before_escape(&mut self) -> Result<(), Stop> {
+        for slot in 0..self.program.locals.len() {
+            let Slot { value, in_memory } = self.slots[slot];
+            if !in_memory {
+                self.own(value)?;
+                self.emit(Uop::SyncSlot, &[value], slot as u64)?;
+                self.slots[slot].in_memory = true;
+            }
+        }
+        self.emit(Uop::SetIp, &[], self.at.ip.into())?;
+        self.escaped = true;
         Ok(())
     }
     /// Pops the top operands and gives up their references, the deepest first.
@@ -448,8 +512,13 @@ impl Recorder<'_> {
                 }
                 let value = self.pop()?;
                 self.own(value)?;
-                self.emit(Uop::StoreSlot, &[value, old], slot.into())?;
-                self.slots[slot as usize].value = value;
+                if self.slots[slot as usize].in_memory {
+                    self.emit(Uop::StoreSlot, &[value, old], slot.into())?;
+                } else {
+                    self.emit(Uop::SyncSlot, &[value], slot.into())?;
+                    kind = if self.fact(old).immortal { Release::Nothing } else { kind };
+                }
+                self.slots[slot as usize] = Slot { value, in_memory: true };
                 self.release(old, kind)?;
             }
             Op::Binary(operator) => {
@@ -481,19 +550,17 @@ impl Recorder<'_> {
             Op::SetItem => return self.set_item(),
             Op::Call1(helper) => {
                 let [a] = self.operands()?;
-                self.emit(Uop::SetIp, &[], self.at.ip.into())?;
+                self.before_escape()?;
                 let result = self.emit(Uop::CallObject1, &[a], helper)?;
                 self.fact(result).not_null = true;
-                self.escaped = true;
                 let kinds = self.releases_after_escape([a]);
                 return self.finish(kinds, result);
             }
             Op::Call2(helper) => {
                 let [a, b] = self.operands()?;
-                self.emit(Uop::SetIp, &[], self.at.ip.into())?;
+                self.before_escape()?;
                 let result = self.emit(Uop::CallObject2, &[a, b], helper)?;
                 self.fact(result).not_null = true;
-                self.escaped = true;
                 let kinds = self.releases_after_escape([a, b]);
                 return self.finish(kinds, result);
             }
