@@ -290,9 +290,11 @@ impl Recorder<'_> {
         }
     }
 
-    /// Makes sure that a value (not null) has exactly this type, which is the one it has in this recording.
+    /// Makes sure that a value (not null now) has exactly this type, which is the one it has in this recording.
     pub(super) fn guard_type(&mut self, value: ValueId, exact: u64) -> Result<(), Stop> {
         if self.fact(value).exact_type != exact {
+            // What a slot holds may be unbound another time, and `guard_type` looks into it.
+            self.guard_not_null(value)?;
             self.emit(Uop::GuardType, &[value], exact)?;
             if self.types.is_known(exact) {
                 self.fact_mut(value).exact_type = exact;
