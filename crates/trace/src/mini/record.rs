@@ -100,6 +100,9 @@ impl<'a> Recorder<'a> {
                 self.values[i] = *params.next().expect("a value for each param");
                 continue;
             }
+            if inst.sunk {
+                continue;
+            }
             assert!(matches!(step(self.host, &inst, i, &mut self.values), Step::Next(_)), "a box cannot be made");
             let exact = match inst.uop {
                 Uop::BoxInt => Type::Int,
