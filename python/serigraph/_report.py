@@ -36,40 +36,52 @@ def _report(form):
 
 
 def text(stats):
-    """Statistics as text."""
+    """Statistics as text: counters, counts by reason, then what concerns single places and traces."""
     lines = ["serigraph:"]
-    reasons = {name: dict(value) for name, value in stats.items() if isinstance(value, dict)}
-    traces = stats.get("traces", [])
     for name, value in stats.items():
         if not isinstance(value, (dict, list)):
-            lines.append("  %-28s %12s" % (name.replace("_", " "), _number(value)))
-    for name, counts in reasons.items():
-        lines.append("  %s:" % name.replace("_", " "))
-        for reason, count in sorted(counts.items(), key=_most_first):
-            lines.append("    %-40s %12s" % (reason, _number(count)))
-        if not counts:
-            lines.append("    none")
-    lines.append("  traces: %d" % len(traces))
-    for trace in sorted(traces, key=lambda trace: -trace.get("entered", 0))[:20]:
-        lines.append("    " + _trace(trace))
-    if len(traces) > 20:
-        lines.append("    and %d more" % (len(traces) - 20))
+            lines.append("  %-28s %12s" % (_words(name), _number(value)))
+    for name, value in stats.items():
+        if isinstance(value, dict):
+            lines.append("  %s:%s" % (_words(name), "" if value else " none"))
+            for reason, count in sorted(value.items(), key=lambda item: (-item[1], item[0])):
+                lines.append("    %-40s %12s" % (reason, _number(count)))
+    for name, entries in stats.items():
+        if isinstance(entries, list):
+            lines.append("  %s: %d" % (_words(name), len(entries)))
+            entries = sorted(entries, key=_weight, reverse=True)
+            lines += ["    " + _entry(entry) for entry in entries[:SHOWN]]
+            if len(entries) > SHOWN:
+                lines.append("    and %d more" % (len(entries) - SHOWN))
     return "\n".join(lines) + "\n"
 
 
-def _trace(trace):
-    trace = dict(trace)
-    head = "#%s %s %s:%s" % tuple(trace.pop(key, "?") for key in ("id", "kind", "file", "line"))
-    rest = ["%s %s" % (key.replace("_", " "), _number(value)) for key, value in trace.items()]
+# Entries of a list that are worth showing; `stats()` has them all.
+SHOWN = 20
+
+
+def _weight(entry):
+    return entry.get("entered", entry.get("count", 0))
+
+
+def _entry(entry):
+    """A trace, or a place where recording stopped, on one line."""
+    rest = [
+        "%s %s" % (_words(key), _number(value))
+        for key, value in entry.items()
+        if key not in ("id", "kind", "file", "line") and value != ""
+    ]
+    head = "%s:%s" % (entry.get("file", "?"), entry.get("line", "?"))
+    if "id" in entry:
+        head = "#%s %s %s" % (entry["id"], entry.get("kind", "trace"), head)
     return ", ".join([head] + rest)
+
+
+def _words(name):
+    return name.replace("_", " ")
 
 
 def _number(value):
     if isinstance(value, float):
         return "%.3f" % value
     return "{:,}".format(value) if isinstance(value, int) else str(value)
-
-
-def _most_first(item):
-    reason, count = item
-    return (-count if isinstance(count, (int, float)) else 0, reason)

@@ -12,7 +12,7 @@ use xtask::{bench, build_release, conformance, fuzz};
 const HELP: &str = "\
 usage: cargo xtask COMMAND
 
-  bench WHAT     measure kernels, cold programs, memory, thresholds (bench --help)
+  bench WHAT     measure kernels, cold programs, compile cost, memory (bench --help)
   conformance    compare the interpreter's own tests with Serigraph and without
                  [--python PATH] [--threshold N] [--only MODULE[,MODULE]]
   fuzz           compare random programs with Serigraph and without

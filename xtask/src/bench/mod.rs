@@ -4,6 +4,7 @@
 //! over the turns.
 
 mod cold;
+mod compile;
 mod kernels;
 mod memory;
 mod statistics;
@@ -25,6 +26,7 @@ usage: cargo xtask bench WHAT [--python PATH] [--only NAME[,NAME]] [--rounds N] 
 
   kernels      the programs of benchmarks/kernels: time without, with, and of the same in Rust
   cold         programs that end before anything is hot: imports, pip list, unittest, -c pass
+  compile      nanoseconds for each recorded uop, by stage
   memory       peak of memory of the kernels
   threshold    cold programs and first calls of kernels at several thresholds
 
@@ -69,6 +71,7 @@ pub fn run(what: &str, options: &Options) -> Result<(), String> {
     let measure: fn(&Setup, &Interpreter, &Options) -> Result<Value, String> = match what {
         "kernels" => kernels::measure,
         "cold" => cold::measure,
+        "compile" => compile::measure,
         "memory" => memory::measure,
         "threshold" => threshold::measure,
         _ => return Err(format!("there is no benchmark {what:?}\n{HELP}")),
