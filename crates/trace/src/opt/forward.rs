@@ -279,6 +279,7 @@ impl<'a> Forward<'a> {
     fn mergeable(inst: &Inst) -> bool {
         let info = inst.uop.info();
         info.writes.is_empty()
+            && !inst.sunk
             && info.exit != Exit::Error
             && !info.ownership.output_owned
             && info.ownership.consumes == 0

@@ -52,7 +52,11 @@ pub(super) fn run(work: &mut Work) -> bool {
 
 /// Marks the values from before the loop that the loop uses.
 fn mark_uses(trace: &Trace, start: usize, used: &mut [bool]) {
-    let mut mark = |value: ValueId| {
+    let mut mark = |mut value: ValueId| {
+        // What exits make is made of its input.
+        if value.is_some() && trace.inst(value).sunk {
+            value = trace.inst(value).args[0];
+        }
         if value.is_some() && value.index() < start {
             used[value.index()] = true;
         }
