@@ -316,7 +316,12 @@ impl Rebuild<'_> {
                 continue;
             }
             let plain = self.types.is_plain(self.new_facts[i].type_address);
-            let uop = if plain { Uop::DecRefPlain } else { Uop::DecRef };
+            // What a slot held may have been null, and was found to be so by a guard.
+            let uop = match (plain, self.new_facts[i].not_null) {
+                (true, _) => Uop::DecRefPlain,
+                (false, true) => Uop::DecRef,
+                (false, false) => Uop::XDecRef,
+            };
             for _ in 0..self.owned[i] {
                 self.push(Inst::new(uop, &[value], 0, SnapshotId::NONE), Fact::ANYTHING, false);
             }
