@@ -47,6 +47,10 @@ impl Recorder<'_> {
         self.committed = true;
         let null = self.constant(0)?;
         let in_memory = frame == 0 && self.frames[0].slots[slot as usize].place == Place::Memory;
+        if self.bits(old) == 0 {
+            self.push(null);
+            return self.next();
+        }
         if in_memory {
             self.emit(Uop::StoreSlot, &[null, old], slot.into())?;
             self.frames[0].slots[slot as usize].value = null;
@@ -56,14 +60,10 @@ impl Recorder<'_> {
             self.frames[frame].slots[slot as usize] = Slot::EMPTY;
         }
         // The slot's reference is the stack's now.
-        if self.bits(old) != 0 && in_memory && self.fact(old).immortal {
+        if in_memory && self.fact(old).immortal {
             self.emit(Uop::DecRefPlain, &[old], 0)?;
         }
-        if self.bits(old) == 0 {
-            self.push(null);
-        } else {
-            self.push(old);
-        }
+        self.push(old);
         self.next()
     }
 
@@ -84,11 +84,15 @@ impl Recorder<'_> {
         self.next()
     }
 
-    /// What a store to a slot does with the value it displaces.
+    /// What a store to a slot displaces, and how it is released. Null is given as the constant, whose references nobody
+    /// counts.
     fn displaced(&mut self, slot: u32) -> Result<(ValueId, Release), Stop> {
         let frame = self.innermost();
         let old = self.read_or_null(slot)?;
         let mut kind = self.release_kind(old, (frame, slot, slot))?;
+        if self.bits(old) == 0 {
+            return Ok((self.constant(0)?, Release::Nothing));
+        }
         if kind == Release::Nothing && frame == 0 && self.fact(old).immortal && self.bits(old) != 0 {
             // The slot's memory owned a real reference.
             kind = Release::Plain;
