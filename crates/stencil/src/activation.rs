@@ -25,12 +25,12 @@ pub struct PollWord {
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub struct Activation {
-    /// Outgoing arguments.
-    pub args: [u64; ARGS],
     /// What `poll_word32` looks at.
     pub poll32: PollWord,
     /// What `poll_word64` looks at.
     pub poll64: PollWord,
+    /// Outgoing arguments.
+    pub args: [u64; ARGS],
     /// The running frame (`r12`).
     pub frame: *mut u8,
     /// The host's pointer.

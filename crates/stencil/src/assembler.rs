@@ -348,7 +348,7 @@ impl Assembler {
 
     fn spill_offset(&mut self, slot: u32) -> u64 {
         if slot as usize >= layout::SPILL_SLOTS {
-            self.fail(CodeError::Distance);
+            self.fail(CodeError::SpillSlot(slot));
             return 0;
         }
         layout::ACTIVATION_SPILLS as u64 + 8 * slot as u64

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, Instruction, IntelFormatter};
+use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, Mnemonic, OpKind};
 
 use crate::assembler::TraceCode;
 use crate::memory::CodeMemory;
@@ -30,11 +30,9 @@ pub fn disassemble(memory: &CodeMemory, code: &TraceCode) -> String {
             continue;
         }
         line.clear();
-        let flow = instruction.flow_control();
-        if matches!(
-            flow,
-            FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch
-        ) {
+        if instruction.op0_kind() == OpKind::NearBranch64
+            && instruction.mnemonic() != Mnemonic::Call
+        {
             let target = instruction.near_branch_target();
             let mnemonic = format!("{:?}", instruction.mnemonic()).to_lowercase();
             let within = target

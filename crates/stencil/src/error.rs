@@ -24,6 +24,8 @@ pub enum CodeError {
     NoExit(Uop),
     /// A register of the wrong class, or none, was given for an operand.
     Operand(Uop),
+    /// There is no spill slot of that number.
+    SpillSlot(u32),
     /// A jump to a label that was never bound.
     UnboundLabel,
     /// A jump target is more than 2 GiB away.
@@ -71,6 +73,7 @@ impl core::fmt::Display for CodeError {
                 "an operand of {} was given a register of the wrong class",
                 uop.name()
             ),
+            CodeError::SpillSlot(slot) => write!(f, "there is no spill slot number {slot}"),
             CodeError::UnboundLabel => f.write_str("a jump goes to a label that was never bound"),
             CodeError::Distance => f.write_str("a jump target is more than 2 GiB away"),
             CodeError::NoStencil(uop) => write!(f, "{} has no stencil", uop.name()),

@@ -70,20 +70,20 @@ pub const VECTORCALL_ARGUMENTS_OFFSET: u64 = 1 << 63;
 
 // --- The activation (`serigraph_stencil::Activation`): what `rsp` points to while a trace runs.
 
-/// Outgoing arguments. Index 0 is the word before the arguments of a vectorcall.
-pub const ACTIVATION_ARGS: usize = 0;
-/// How many outgoing arguments there is room for.
-pub const ARGS: usize = 32;
-/// The address of the word that `poll_word32` looks at.
-pub const ACTIVATION_POLL32_WORD: usize = ACTIVATION_ARGS + 8 * ARGS;
+/// The address of the word that `poll_word32` looks at. First of all, since short offsets make short instructions.
+pub const ACTIVATION_POLL32_WORD: usize = 0;
 /// What that word is expected to hold (low 32 bits).
 pub const ACTIVATION_POLL32_EXPECTED: usize = ACTIVATION_POLL32_WORD + 8;
 /// The address of the word that `poll_word64` looks at.
 pub const ACTIVATION_POLL64_WORD: usize = ACTIVATION_POLL32_EXPECTED + 8;
 /// What that word is expected to hold.
 pub const ACTIVATION_POLL64_EXPECTED: usize = ACTIVATION_POLL64_WORD + 8;
+/// Outgoing arguments. Index 0 is the word before the arguments of a vectorcall.
+pub const ACTIVATION_ARGS: usize = ACTIVATION_POLL64_EXPECTED + 8;
+/// How many outgoing arguments there is room for.
+pub const ARGS: usize = 32;
 /// The address of the running frame.
-pub const ACTIVATION_FRAME: usize = ACTIVATION_POLL64_EXPECTED + 8;
+pub const ACTIVATION_FRAME: usize = ACTIVATION_ARGS + 8 * ARGS;
 /// The host's pointer.
 pub const ACTIVATION_USER: usize = ACTIVATION_FRAME + 8;
 /// The function that the trace leaves to.
