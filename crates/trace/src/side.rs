@@ -62,7 +62,7 @@ pub fn side_entry(parent: &Trace, parent_number: u32, exit: ValueId) -> Result<S
     if snapshot.is_none() {
         return Err(Reason::VerifierFailed);
     }
-    let mut state = State::at(parent, exit.index()).map_err(|_| Reason::VerifierFailed)?;
+    let state = State::at(parent, exit.index()).map_err(|_| Reason::VerifierFailed)?;
     let f0 = parent.frames(snapshot)[0];
     let mut entry = Entry {
         parent,

@@ -123,11 +123,8 @@ pub(super) fn definition(types: &HostTypes, facts: &[Fact], inst: &Inst) -> Fact
             let bits = 64 - (a.hi | b.hi).leading_zeros();
             Fact::range(0, if bits >= 63 { i64::MAX } else { (1 << bits) - 1 })
         }
-        Uop::IntShr => match b.constant() {
-            Some(n) if n >= 0 => Fact::range(a.lo >> n.min(63), a.hi >> n.min(63)),
-            _ if a.lo >= 0 => Fact::range(0, a.hi),
-            _ => Fact::ANYTHING,
-        },
+        Uop::IntShr if a.lo >= 0 => Fact::range(0, a.hi),
+        Uop::IntShrImm => Fact::range(a.lo >> inst.imm.min(63), a.hi >> inst.imm.min(63)),
         Uop::IntShl => match b.constant() {
             Some(n @ 0..=63) => {
                 let (lo, hi) = clamped(i128::from(a.lo) << n, i128::from(a.hi) << n);

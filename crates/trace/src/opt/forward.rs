@@ -246,7 +246,6 @@ impl<'a> Forward<'a> {
             Uop::IntAddWrapImm => (Uop::IntAddWrap, false),
             Uop::IntAndImm => (Uop::IntAnd, false),
             Uop::IntShlImm => (Uop::IntShl, false),
-            Uop::IntShrImm => (Uop::IntShr, false),
             Uop::GuardIntLtImm => (Uop::GuardIntLt, false),
             Uop::GuardIntLeImm => (Uop::GuardIntLe, false),
             Uop::GuardIntGtImm => (Uop::GuardIntLt, true),

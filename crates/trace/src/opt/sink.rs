@@ -145,7 +145,7 @@ fn fields(work: &Work, target: Option<&Trace>) -> Vec<(ValueId, u64)> {
     let (Some(target), End::Link { .. }) = (target, &trace.end) else { return fields };
     let seen = trace.insts.iter().any(|i| {
         let info = i.uop.info();
-        info.calls && info.reads.intersects(serigraph_uops::Effects::ITERATOR)
+        info.escapes() || (info.calls && info.reads.intersects(serigraph_uops::Effects::ITERATOR))
     });
     let mut stored = trace.insts.iter().filter(|i| i.uop == Uop::IterStore).map(|i| i.args[0]);
     let first = stored.next();
@@ -153,11 +153,18 @@ fn fields(work: &Work, target: Option<&Trace>) -> Vec<(ValueId, u64)> {
     for param in &target.loop_params {
         let ParamSource::IterField { slot, offset } = param.source else { continue };
         let Some(object) = at_end(trace, slot) else { continue };
-        if alone || work.facts[object.index()].unshared {
+        let unshared = work.facts[object.index()].unshared;
+        if (alone || unshared) && !is_loaded_back(trace, object, offset.into()) {
             fields.push((object, u64::from(offset)));
         }
     }
     fields
+}
+
+/// Whether a field is stored to and then loaded.
+fn is_loaded_back(trace: &Trace, object: ValueId, offset: u64) -> bool {
+    let mut fields = trace.insts.iter().filter(|i| i.args[0] == object && i.imm == offset);
+    fields.any(|i| i.uop == Uop::IterStore) && fields.any(|i| i.uop == Uop::IterLoad)
 }
 
 /// The value in a slot at the end of a trace without a loop, if it was there all the time.

@@ -4,7 +4,7 @@ use super::super::facts::{arithmetic, exact};
 use super::super::forward::{Forward, Outcome};
 use super::with;
 use crate::eval::int::{floor_div, floor_mod, shl, shr};
-use crate::ir::Inst;
+use crate::ir::{Inst, SnapshotId, ValueId};
 use serigraph_uops::Uop;
 
 impl Forward<'_> {
@@ -14,6 +14,13 @@ impl Forward<'_> {
         let known_a = fact_a.constant();
         let two = inst.inputs().len() == 2;
         let known_b = if two { self.known_int(b) } else { None };
+        if inst.uop == Uop::IntShrImm {
+            return match known_a {
+                Some(value) => self.same_int(value >> inst.imm.min(63)),
+                None if inst.imm == 0 => Outcome::Same(a),
+                None => Outcome::Keep,
+            };
+        }
         if let Some(value) = constant(inst.uop, known_a, known_b, two) {
             return self.same_int(value);
         }
@@ -39,14 +46,13 @@ impl Forward<'_> {
             // a & -1 = a
             (Uop::IntAnd, Some(-1)) => Outcome::Same(a),
             // a & (2^k - 1) = a if 0 <= [a] < 2^k
-            (Uop::IntAnd, Some(mask)) if mask > 0 && (mask + 1) & mask == 0 && fact_a.lo >= 0 && fact_a.hi <= mask => {
+            (Uop::IntAnd, Some(mask)) if mask > 0 && mask.wrapping_add(1) & mask == 0 && fact_a.lo >= 0 && fact_a.hi <= mask => {
                 Outcome::Same(a)
             }
             // a // 2^k = a >> k: both round towards negative infinity
-            (Uop::IntFloorDiv, Some(n)) if n > 0 && n & (n - 1) == 0 => {
-                let shift = self.int(n.trailing_zeros().into());
-                with(inst, Uop::IntShr, &[a, shift])
-            }
+            (Uop::IntFloorDiv, Some(n)) if n > 0 && n & (n - 1) == 0 => shifted(a, n.trailing_zeros().into()),
+            // nothing to check; from 63 on, only the sign is left
+            (Uop::IntShr, Some(n)) if n >= 0 => shifted(a, n.min(63)),
             // a % m = a if 0 <= [a] < m
             (Uop::IntMod, Some(m)) if fact_a.lo >= 0 && fact_a.hi < m => Outcome::Same(a),
             // a % 2^k = a & (2^k - 1), in two's complement for negative a too
@@ -78,6 +84,10 @@ impl Forward<'_> {
             _ => Outcome::Keep,
         }
     }
+}
+
+fn shifted(a: ValueId, by: i64) -> Outcome {
+    Outcome::Replace(Inst::new(Uop::IntShrImm, &[a], by as u64, SnapshotId::NONE))
 }
 
 fn fits(uop: Uop, a: super::super::facts::Fact, b: super::super::facts::Fact) -> bool {
