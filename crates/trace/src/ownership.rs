@@ -19,7 +19,7 @@
 //! `loop_synced`. All other slots that a phi carries (a loop parameter with a slot as its source) are stale at the loop start.
 //! Another trace may jump to the loop start only when the slots that are not stale here hold what they should.
 //!
-//! Counts of the null constant are not kept.
+//! References to null are not counted: to the null constant, and to what a guard has found to be null.
 
 use crate::ir::{End, Inst, ParamSource, Trace, ValueId};
 use serigraph_uops::{Kind, Uop};
@@ -69,6 +69,8 @@ pub struct State {
     /// Values that have or had a count, each once.
     counted: Vec<ValueId>,
     in_counted: Vec<bool>,
+    /// Values that are known to be null.
+    nulls: Vec<ValueId>,
     slots: Vec<SlotMemory>,
     locals: u32,
     /// Stack slots below this are in memory still.
@@ -132,6 +134,7 @@ impl State {
             counts: vec![0; trace.insts.len()],
             counted: Vec::new(),
             in_counted: vec![false; trace.insts.len()],
+            nulls: Vec::new(),
             slots,
             locals: trace.locals,
             stack_held: held.max(trace.locals),
@@ -161,15 +164,25 @@ impl State {
         self.counts[value.index()]
     }
 
-    /// All values of which the trace owns references, with the counts. The null constant may be among them.
-    pub fn all_owned(&mut self) -> impl Iterator<Item = (ValueId, u32)> + '_ {
+    /// Whether a value is known to be null here.
+    pub fn is_null(&self, value: ValueId) -> bool {
+        self.nulls.contains(&value)
+    }
+
+    /// All values of which the trace owns references, with the counts.
+    pub fn all_owned(&self) -> impl Iterator<Item = (ValueId, u32)> + '_ {
+        let counts = self.counted.iter().map(|&v| (v, self.counts[v.index()].max(0) as u32));
+        counts.filter(|&(v, count)| count > 0 && !self.is_null(v))
+    }
+
+    /// Makes the list of counted values short again.
+    pub(crate) fn forget_uncounted(&mut self) {
         let (counts, in_counted) = (&self.counts, &mut self.in_counted);
         self.counted.retain(|v| {
             let keep = counts[v.index()] != 0;
             in_counted[v.index()] = keep;
             keep
         });
-        self.counted.iter().map(|&v| (v, counts[v.index()].max(0) as u32))
     }
 
     /// What the memory of a slot of f0 holds.
@@ -210,9 +223,9 @@ impl State {
         }
     }
 
-    fn take(&mut self, trace: &Trace, at: usize, value: ValueId, count: i32) -> Result<()> {
+    fn take(&mut self, at: usize, value: ValueId, count: i32) -> Result<()> {
         self.add(value, -count);
-        if self.counts[value.index()] < 0 && !is_null(trace.inst(value)) {
+        if self.counts[value.index()] < 0 && !self.is_null(value) {
             return error(at, format!("takes a reference to {value} that the trace does not own"));
         }
         Ok(())
@@ -244,13 +257,17 @@ impl State {
                     self.add(inst.args[i], 1);
                 }
                 if ownership.consumes & 1 << i != 0 {
-                    self.take(trace, at, inst.args[i], 1)?;
+                    self.take(at, inst.args[i], 1)?;
                 }
             }
         }
         match inst.uop {
             Uop::LoadSlot | Uop::TakeSlot | Uop::StoreSlot | Uop::SyncSlot => self.apply_slot(trace, inst, at),
             Uop::LoopStart => self.enter_loop(trace, at),
+            Uop::ConstObject | Uop::GuardIs if inst.imm == 0 => {
+                self.nulls.push(if inst.uop == Uop::GuardIs { inst.args[0] } else { ValueId(at as u32) });
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -265,11 +282,7 @@ impl State {
             return Ok(());
         }
         if before == SlotMemory::Dead {
-            // A store fills the next place of the stack, which displaces nothing.
-            if inst.uop != Uop::StoreSlot || slot != self.stack_held || !is_null(trace.inst(inst.args[1])) {
-                return error(at, format!("slot {slot} is not in use"));
-            }
-            self.stack_held += 1;
+            return error(at, format!("slot {slot} is not in use"));
         }
         if before == SlotMemory::Stale && inst.uop != Uop::SyncSlot {
             return error(at, format!("slot {slot} is stale"));
@@ -303,7 +316,7 @@ impl State {
         for (i, carried) in phis.iter().enumerate() {
             let count = self.phi_counts[i];
             if count != 0 {
-                self.take(trace, at, carried.initial, count)?;
+                self.take(at, carried.initial, count)?;
                 self.add(carried.phi, count);
             }
         }
@@ -359,7 +372,7 @@ impl State {
         for &(value, count) in &self.loop_counts {
             self.counts[value.index()] -= count;
         }
-        let odd = self.counted.iter().find(|v| self.counts[v.index()] != 0 && !is_null(trace.inst(**v)));
+        let odd = self.counted.iter().find(|v| self.counts[v.index()] != 0 && !self.is_null(**v));
         if let Some(&value) = odd {
             let more = self.counts[value.index()];
             return error(at, format!("each turn of the loop ({start}) leaves the trace with {more} more references to {value}"));

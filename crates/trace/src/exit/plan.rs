@@ -147,10 +147,8 @@ impl Planner {
         self.count_increfs(trace, state);
         ranges.increfs[1] = self.plans.counts.len() as u32;
         ranges.decrefs[0] = ranges.increfs[1];
+        state.forget_uncounted();
         for (value, owned) in state.all_owned() {
-            if is_null(trace.inst(value)) {
-                continue;
-            }
             let needed = if trace.inst(value).sunk { 0 } else { self.needed[value.index()] };
             if owned > needed {
                 self.plans.counts.push(Count { object: source(trace, value), count: owned - needed });

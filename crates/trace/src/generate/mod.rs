@@ -397,7 +397,7 @@ impl<'a> Generator<'a> {
         }
         let private = |v: &ValueId| parent.inst(branch.values[v.index()]).uop == Uop::ListItems;
         self.ints.retain(|v| !private(v));
-        let Ok(mut state) = ownership::State::at(parent, branch.at.index()) else { return };
+        let Ok(state) = ownership::State::at(parent, branch.at.index()) else { return };
         let param = |value: ValueId| branch.values.iter().position(|&v| v == value).map(|i| ValueId(i as u32));
         let in_loop = parent.loop_start.is_some_and(|l| branch.at > l);
         let kept = loop_owned(branch.link);
