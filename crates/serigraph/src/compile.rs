@@ -326,7 +326,7 @@ fn install(
         });
         log!(
             Info,
-            "trace {id} ({}) at {}:{}: {} uops recorded, {} left, {} bytes",
+            "trace {id} ({}) at {}:{}: {} uops recorded, {} left, {} bytes at {:#x}",
             match job.kind {
                 Kind::Root => "root".to_owned(),
                 Kind::Side { parent, exit } => format!("side of {parent}, exit {exit}"),
@@ -335,7 +335,8 @@ fn install(
             compiled.place.1,
             job.trace.insts.len(),
             compiled.trace.insts.len(),
-            compiled.code_size()
+            compiled.code_size(),
+            compiled.machine.entry().get()
         );
         s.install(Executor {
             compiled: compiled.clone(),

@@ -13,7 +13,7 @@ use serigraph_uops::Reason;
 use crate::executor::Compiled;
 use crate::exit::{self, InActivation};
 use crate::header::Due;
-use crate::{attach, record_root, side, state};
+use crate::{attach, log, record_root, side, state};
 
 /// What the monitoring callback is to tell the interpreter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -146,6 +146,7 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
         }
         s.traces.enter()
     });
+    log!(Trace, "into trace {}", trace.id);
     let polls = poll_words(thread);
     // SAFETY: the code is published and stays until this entry has left; it was made for this code object, and the frame
     // stands where it begins, with the types that its guards check again.
@@ -174,6 +175,7 @@ unsafe fn on_exit(thread: Thread, frame: FramePtr, code: CodeRef, sequence: u64,
         let hot = exit.counter >= exit.due && trace.retired.is_none();
         let trace = trace.compiled.clone();
         s.stats.exits.count(trace.exits[index as usize].reason);
+        log!(Trace, "out of trace {} by exit {index}, {}", trace.id, trace.exits[index as usize].at);
         (trace, index, hot)
     });
     // SAFETY: by the caller's promise.
