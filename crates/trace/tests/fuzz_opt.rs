@@ -27,7 +27,7 @@ struct Counts {
 /// An entry that evaluates the trace.
 fn entry<'a>(trace: Trace, polls: Option<u64>, iterations: &'a mut u64) -> Entry<'a> {
     let exits = plan_exits(&trace).unwrap_or_else(|e| panic!("{e}\n{trace}"));
-    Box::new(move |host: &mut TestHost| {
+    Box::new(move |host: &mut TestHost, _: &[u64]| {
         host.polls = polls;
         let outcome = run(&trace, host, &[], 1000);
         host.polls = None;

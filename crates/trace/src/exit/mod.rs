@@ -203,6 +203,18 @@ impl<V> Default for Plans<V> {
 }
 
 impl<V: Copy> Plans<V> {
+    /// No plans, with room for some.
+    pub fn with_capacity(plans: usize) -> Self {
+        Plans {
+            plans: Vec::with_capacity(plans),
+            makes: Vec::with_capacity(plans),
+            counts: Vec::with_capacity(plans),
+            frames: Vec::with_capacity(plans),
+            writes: Vec::with_capacity(4 * plans),
+            stores: Vec::with_capacity(plans),
+            owned: Vec::with_capacity(plans),
+        }
+    }
     /// The number of plans.
     pub fn len(&self) -> usize {
         self.plans.len()

@@ -21,7 +21,7 @@ pub struct Exits {
 pub fn plan_exits(trace: &Trace) -> Result<Exits, OwnershipError> {
     let mut state = State::new(trace);
     let mut planner = Planner::new(trace);
-    let mut exits: Vec<(ValueId, PlanId)> = Vec::new();
+    let mut exits: Vec<(ValueId, PlanId)> = Vec::with_capacity(trace.insts.len() / 2);
     let mut last = (SnapshotId::NONE, u32::MAX, PlanId(0));
     let mut plan_once = |state: &mut State, at: usize, snapshot: SnapshotId| {
         if (last.0, last.1) != (snapshot, state.version()) {
@@ -68,7 +68,9 @@ struct Planner {
 
 impl Planner {
     fn new(trace: &Trace) -> Planner {
-        Planner { plans: Plans::default(), needed: vec![0; trace.insts.len()], touched: Vec::new(), made: Vec::new() }
+        let count = trace.insts.len();
+        let plans = Plans::with_capacity(count / 3 + 4);
+        Planner { plans, needed: vec![0; count], touched: Vec::with_capacity(32), made: Vec::with_capacity(16) }
     }
 
     /// The source of an object, of which the frames need one more reference.

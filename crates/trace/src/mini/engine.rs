@@ -8,8 +8,9 @@ use crate::exit::{Scratch, plan_exit_at, restore};
 use crate::ir::{End, Trace, ValueId};
 use crate::testhost::TestHost;
 
-/// A compiled loop: runs on the host from the loop header, and leaves by an exit; gives whether an exception is set.
-pub type Entry<'a> = Box<dyn FnMut(&mut TestHost) -> bool + 'a>;
+/// A compiled loop: runs on the host from the loop header, and leaves by an exit; gives whether an exception is set. It is
+/// given the objects of the program's constants.
+pub type Entry<'a> = Box<dyn FnMut(&mut TestHost, &[u64]) -> bool + 'a>;
 
 /// Makes something to enter of a complete recording, or not.
 pub type Compile<'c, 'a> = dyn FnMut(&mut TestHost, Trace) -> Option<Entry<'a>> + 'c;
@@ -41,7 +42,7 @@ pub fn run<'a>(program: &Program, mut compile: Option<&mut Compile<'_, 'a>>) -> 
             left_here = true;
             if let Some(entry) = &mut entry {
                 entered += 1;
-                host.raised = entry(&mut host);
+                host.raised = entry(&mut host, &constants);
                 let (ip, top) = host.position();
                 at = Position { ip, top };
                 if host.raised {
@@ -49,7 +50,7 @@ pub fn run<'a>(program: &Program, mut compile: Option<&mut Compile<'_, 'a>>) -> 
                 }
                 continue;
             }
-            if visits == 2
+            if visits == program.warm
                 && let Some(compile) = compile.as_mut()
             {
                 let recording = record(program, &constants, &mut host, at);
@@ -90,7 +91,7 @@ pub fn run<'a>(program: &Program, mut compile: Option<&mut Compile<'_, 'a>>) -> 
 }
 
 /// Leaves a recording by its end.
-fn leave_recording(host: &mut TestHost, recording: &Recording) {
+pub fn leave_recording(host: &mut TestHost, recording: &Recording) {
     let End::Exit(snapshot) = recording.trace.end else { return };
     match plan_exit_at(&recording.trace, recording.trace.insts.len(), snapshot) {
         Ok(plans) => {

@@ -104,6 +104,8 @@ pub struct Program {
     pub locals: Vec<Literal>,
     /// The iterator on the stack at the start, if any.
     pub iterator: Option<Literal>,
+    /// At which visit of the loop header it is recorded.
+    pub warm: u32,
 }
 
 /// Operand stack entries that any program needs at most.
@@ -228,7 +230,8 @@ impl Program {
                 _ => {}
             }
         }
-        Program { code: writer.code, constants: writer.constants, locals: values, iterator }
+        let warm = if writer.random.one_in(3) { 1 } else { 2 };
+        Program { code: writer.code, constants: writer.constants, locals: values, iterator, warm }
     }
 }
 
@@ -458,6 +461,7 @@ impl Display for Program {
         if let Some(iterator) = &self.iterator {
             writeln!(f, "iterator {iterator:?}")?;
         }
+        writeln!(f, "recorded at visit {}", self.warm)?;
         for (ip, op) in self.code.iter().enumerate() {
             match op {
                 Op::LoadConst(constant) => writeln!(f, "{ip:3} LoadConst {:?}", self.constants[*constant as usize])?,
