@@ -5,7 +5,7 @@
 //! this causes stand after the instruction, the store of a spilled result first.
 
 use super::liveness::{is_constant, is_emitted};
-use super::registers::{FLOAT, GENERAL, NO_ENTRY, RegSet, SURVIVING, State, bit};
+use super::registers::{FLOAT, GENERAL, RegSet, SURVIVING, State, bit};
 use super::{Allocation, Edit, ExitSite, InstRegs, Location, LoopEntry, Place, Reg, Request, Target};
 use crate::ir::{End, Inst, SnapshotId, Trace, ValueId};
 use serigraph_uops::{Exit, Reason, Uop};
@@ -20,6 +20,8 @@ pub struct Allocator {
     /// Phi, its value round the back edge, how much the phi is read in the loop.
     phis: Vec<(ValueId, ValueId, u32)>,
     exit_mark: u32,
+    /// The values of the exit at hand.
+    needed: Vec<ValueId>,
 }
 
 impl Default for Allocator {
@@ -31,7 +33,7 @@ impl Default for Allocator {
 impl Allocator {
     /// An allocator without buffers yet.
     pub fn new() -> Allocator {
-        Allocator { state: State::new(), phis: Vec::new(), exit_mark: 0 }
+        Allocator { state: State::new(), phis: Vec::new(), exit_mark: 0, needed: Vec::new() }
     }
 
     /// Allocates a verified trace. In debug builds the checker proves the result.
@@ -53,7 +55,7 @@ impl Allocator {
         self.reserve_entry(params, request.entry);
 
         match &trace.end {
-            End::Exit(snapshot) => self.exit(trace, n, *snapshot, GENERAL | FLOAT, &mut out),
+            End::Exit(snapshot) => self.exit(n, *snapshot, GENERAL | FLOAT, &mut out),
             End::Loop(args) => self.loop_end(trace, args)?,
             End::Link { args, .. } => {
                 let link = request.link.ok_or(Reason::VerifierFailed)?;
@@ -275,41 +277,47 @@ impl Allocator {
         }
         if leaves {
             let kept = if clobbers { SURVIVING } else { GENERAL | FLOAT };
-            self.exit(trace, i, inst.snapshot, kept & !lost, out);
+            self.exit(i, inst.snapshot, kept & !lost, out);
         }
         Ok(())
     }
 
     /// Records where the values of an exit are. Values that are nowhere yet get a register that is free, or a slot.
     /// `kept`: the registers that are at the exit as they were before the instruction.
-    fn exit(&mut self, trace: &Trace, i: usize, snapshot: SnapshotId, kept: RegSet, out: &mut Allocation) {
+    fn exit(&mut self, i: usize, snapshot: SnapshotId, kept: RegSet, out: &mut Allocation) {
         let state = &mut self.state;
-        self.exit_mark += 1;
-        let mark = self.exit_mark;
         let first = state.exit_values.len() as u32;
-        let lists = [state.live.of_snapshot(snapshot).len(), state.live.owned_at(i).len(), state.live.always_at(i).len()];
-        for (which, &len) in lists.iter().enumerate() {
-            for k in 0..len {
-                let v = match which {
-                    0 => state.live.of_snapshot(snapshot)[k],
-                    1 => state.live.owned_at(i)[k],
-                    _ => state.live.always_at(i)[k],
-                };
-                let value = &mut state.values[v.index()];
-                if value.exit_mark == mark {
-                    continue;
+        self.needed.clear();
+        self.needed.extend_from_slice(state.live.of_snapshot(snapshot));
+        if !state.live.owned_at(i).is_empty() {
+            self.exit_mark += 1;
+            for &v in &self.needed {
+                state.values[v.index()].exit_mark = self.exit_mark;
+            }
+            for &v in state.live.owned_at(i) {
+                if state.values[v.index()].exit_mark != self.exit_mark {
+                    self.needed.push(v);
                 }
-                value.exit_mark = mark;
-                let location = exit_location(state, v, i, kept);
-                let entry = state.exit_values.len() as u32;
+            }
+        }
+        for &v in &self.needed {
+            let value = &state.values[v.index()];
+            let location = value.location();
+            // Nearly all are in a register that is right at the exit, or in a slot.
+            if !location.is_none() && (bit(location.reg) & !kept) == 0 && !value.soft {
                 state.exit_values.push((v, location));
-                let value = &mut state.values[v.index()];
-                let chained = value.soft;
-                state.chain_next.push(if chained { std::mem::replace(&mut value.chain, entry) } else { NO_ENTRY });
+                continue;
+            }
+            let location = exit_location(state, v, i, kept);
+            let entry = state.exit_values.len() as u32;
+            state.exit_values.push((v, location));
+            let value = &mut state.values[v.index()];
+            if value.soft {
+                state.chains.push((entry, value.chain));
+                value.chain = state.chains.len() as u32 - 1;
             }
         }
         let count = state.exit_values.len() as u32 - first;
-        debug_assert!(i <= trace.insts.len());
         out.exits.push(ExitSite { inst: ValueId(i as u32), snapshot, first, count });
     }
 

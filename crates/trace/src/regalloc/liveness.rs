@@ -44,9 +44,9 @@ pub struct Liveness {
     /// Number of calls that destroy registers before each instruction (and, last, in the whole trace).
     pub calls_before: Vec<u32>,
     /// What exits need besides their snapshots' values: in the loop, or (in a side trace) everywhere.
-    pub always: Vec<ValueId>,
+    always: Vec<ValueId>,
     /// Whether `always` is for exits in the loop only.
-    pub always_in_loop_only: bool,
+    always_in_loop_only: bool,
     /// The index of the `loop` instruction, or of the end.
     pub loop_start: usize,
     /// The constants, in the order of the trace.
@@ -59,7 +59,6 @@ pub struct Liveness {
     mark: u32,
     counts: Vec<i32>,
     owned_now: Vec<ValueId>,
-    stack: Vec<ValueId>,
 }
 
 const NOT_EXPANDED: u32 = u32::MAX;
@@ -145,7 +144,7 @@ impl Liveness {
         }
     }
 
-    /// The values a snapshot needs (it was met by [`Self::compute`]).
+    /// The values that exits with a snapshot need, apart from what the trace owns. (It was met by [`Self::compute`].)
     #[inline]
     pub fn of_snapshot(&self, snapshot: SnapshotId) -> &[ValueId] {
         let (first, count) = self.snapshot_values[snapshot.index()];
@@ -157,12 +156,6 @@ impl Liveness {
     pub fn owned_at(&self, inst: usize) -> &[ValueId] {
         let (first, count) = self.owned_values[inst];
         &self.owned[first as usize..(first + count) as usize]
-    }
-
-    /// What the exit needs that any exit at that place needs.
-    #[inline]
-    pub fn always_at(&self, inst: usize) -> &[ValueId] {
-        if self.always_in_loop_only && inst <= self.loop_start { &[] } else { &self.always }
     }
 
     fn collect_always(&mut self, trace: &Trace) -> Result<(), Reason> {
@@ -197,6 +190,12 @@ impl Liveness {
                 self.expand(trace, store.object, &mut values)?;
                 self.expand(trace, store.value, &mut values)?;
             }
+            // A snapshot is used on one side of the loop's start only.
+            if !self.always_in_loop_only || inst > self.loop_start {
+                for k in 0..self.always.len() {
+                    self.expand(trace, self.always[k], &mut values)?;
+                }
+            }
             self.snapshot_values[snapshot.index()] = (first, values.len() as u32 - first);
             self.values = values;
         }
@@ -209,31 +208,28 @@ impl Liveness {
     }
 
     /// Adds what a value is made of (itself, if it is in a place) to `out`, each once for the current mark.
-    fn expand(&mut self, trace: &Trace, value: ValueId, out: &mut Vec<ValueId>) -> Result<(), Reason> {
-        self.stack.push(value);
-        while let Some(value) = self.stack.pop() {
-            if value.index() >= trace.insts.len() {
+    #[inline]
+    fn expand(&mut self, trace: &Trace, mut value: ValueId, out: &mut Vec<ValueId>) -> Result<(), Reason> {
+        loop {
+            let Some(mark) = self.marks.get_mut(value.index()) else { return Err(Reason::VerifierFailed) };
+            if *mark == self.mark {
+                return Ok(());
+            }
+            *mark = self.mark;
+            let inst = trace.inst(value);
+            if !inst.sunk {
+                if !is_constant(inst) {
+                    self.used[value.index()] = true;
+                    out.push(value);
+                }
+                return Ok(());
+            }
+            // Boxes, made of one value.
+            if inst.uop.info().inputs.len() != 1 || inst.uop == Uop::Phi {
                 return Err(Reason::VerifierFailed);
             }
-            if self.marks[value.index()] == self.mark {
-                continue;
-            }
-            self.marks[value.index()] = self.mark;
-            let inst = trace.inst(value);
-            if is_constant(inst) {
-                continue;
-            }
-            if inst.sunk {
-                if matches!(inst.uop, Uop::Phi | Uop::Param) {
-                    return Err(Reason::VerifierFailed);
-                }
-                self.stack.extend_from_slice(inst.inputs());
-            } else {
-                self.used[value.index()] = true;
-                out.push(value);
-            }
+            value = inst.args[0];
         }
-        Ok(())
     }
 
     /// At the loop's start phis take over references from their initial values.

@@ -25,9 +25,9 @@ pub(super) fn bit(reg: Reg) -> RegSet {
 pub(super) struct ValueState {
     /// 1 + the index of the next instruction up the trace that reads it, or 0.
     pub next_use: u32,
-    /// The last entry of the exits that say it is in its register while nothing but exits needs it there.
+    /// The last entry of its chain: the exits that say it is in its register while nothing but exits needs it there.
     pub chain: u32,
-    /// The last exit that was given this value.
+    /// The last exit whose snapshot has the value.
     pub exit_mark: u32,
     /// Its spill slot, or `Location::NO_SLOT`.
     pub slot: u16,
@@ -46,7 +46,7 @@ pub(super) struct ValueState {
     pub keeps_slot: bool,
 }
 
-pub(super) const NO_ENTRY: u32 = u32::MAX;
+const NO_ENTRY: u32 = u32::MAX;
 
 impl ValueState {
     fn new(trace: &Trace, index: usize, next_use: u32) -> ValueState {
@@ -104,8 +104,8 @@ pub(super) struct State {
     /// Moves, from the last to the first.
     pub edits: Vec<(u32, Edit)>,
     pub exit_values: Vec<(ValueId, Location)>,
-    /// For each entry of `exit_values`: the entry before it in the chain of its value.
-    pub chain_next: Vec<u32>,
+    /// Entries of chains: an index into `exit_values`, and the chain's entry before.
+    pub chains: Vec<(u32, u32)>,
     pub moves: ParallelMoves,
     pub resolved: Vec<Edit>,
     pub random: Option<Random>,
@@ -128,7 +128,7 @@ impl State {
             failed: false,
             edits: Vec::new(),
             exit_values: Vec::new(),
-            chain_next: Vec::new(),
+            chains: Vec::new(),
             moves: ParallelMoves::default(),
             resolved: Vec::new(),
             random: None,
@@ -151,7 +151,7 @@ impl State {
         self.failed = false;
         self.edits.clear();
         self.exit_values.clear();
-        self.chain_next.clear();
+        self.chains.clear();
         self.random = seed.map(Random::new);
     }
 
@@ -312,8 +312,9 @@ impl State {
         };
         let mut entry = self.values[v.index()].chain;
         while entry != NO_ENTRY {
-            self.exit_values[entry as usize].1 = Location::in_slot(slot);
-            entry = self.chain_next[entry as usize];
+            let (exit_value, before) = self.chains[entry as usize];
+            self.exit_values[exit_value as usize].1 = Location::in_slot(slot);
+            entry = before;
         }
         let state = self.value(v);
         state.chain = NO_ENTRY;
