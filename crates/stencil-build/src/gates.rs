@@ -313,6 +313,8 @@ pub fn check_holes(placed: &Placed, signature: &Signature) -> Result<(), BuildEr
         (Value::Immediate, Immediate::Word64 | Immediate::Pointer | Immediate::ArgCount) => {
             width == Width::Absolute64
         }
+        (Value::DivisorMagic | Value::DivisorShift, Immediate::Int32) => true,
+        (Value::DivisorMagic | Value::DivisorShift, _) => false,
         (Value::Immediate | Value::Helper | Value::Pool, _) => false,
         _ => true,
     };
@@ -324,8 +326,12 @@ pub fn check_holes(placed: &Placed, signature: &Signature) -> Result<(), BuildEr
             )));
         }
     }
-    let uses =
-        holes().any(|hole| matches!(hole.value, Value::Immediate | Value::Helper | Value::Pool));
+    let uses = holes().any(|hole| {
+        matches!(
+            hole.value,
+            Value::Immediate | Value::DivisorMagic | Value::Helper | Value::Pool
+        )
+    });
     if uses != (signature.immediate != Immediate::None) {
         return Err(BuildError::new(
             "whether it uses an immediate operand is not what the table says",

@@ -18,6 +18,8 @@ pub enum Width {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Value {
     Immediate,
+    DivisorMagic,
+    DivisorShift,
     Exit,
     Hot(usize),
     Cold(usize),
@@ -63,6 +65,8 @@ pub fn of_relocation(
             "hole_imm32" => (Value::Immediate, (Width::Signed32, &[R_X86_64_32S][..])),
             "hole_imm32u" => (Value::Immediate, (Width::Unsigned32, &[R_X86_64_32][..])),
             "hole_imm64" => (Value::Immediate, absolute64),
+            "hole_divisor_magic" => (Value::DivisorMagic, absolute64),
+            "hole_divisor_shift" => (Value::DivisorShift, (Width::Absolute8, &[R_X86_64_8][..])),
             "hole_pool" => (Value::Pool, (Width::Relative32, &relative[..])),
             "hole_helper" => (Value::Helper, (Width::Relative32, &relative[..])),
             "hole_small_ints" => (Value::Data("SmallInts"), absolute64),

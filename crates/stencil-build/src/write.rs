@@ -109,6 +109,8 @@ fn write_stencil(
         for hole in &section.holes {
             let value = match &hole.value {
                 Value::Immediate => "V::Immediate".to_string(),
+                Value::DivisorMagic => "V::DivisorMagic".to_string(),
+                Value::DivisorShift => "V::DivisorShift".to_string(),
                 Value::Exit => "V::Exit".to_string(),
                 Value::Hot(offset) => format!("V::Hot({offset})"),
                 Value::Cold(offset) => format!("V::Cold({offset})"),

@@ -11,7 +11,7 @@ use crate::memory::{Block, CodeAddress, CodeMemory};
 use crate::patch;
 use crate::register::{Fp, Gp, Register};
 use crate::stencil::{
-    CallTarget, Code, DataSymbol, HoleValue, OUTPUT, Stencil, StencilTable, Width,
+    CallTarget, Code, DataSymbol, Hole, HoleValue, OUTPUT, Stencil, StencilTable, Width,
 };
 use crate::tables::machine;
 
@@ -69,6 +69,8 @@ pub struct Assembler {
     /// The number of each exit.
     exits: Vec<u32>,
     alignment: usize,
+    /// Where the last stencil begins.
+    last_start: u32,
     error: Option<CodeError>,
 }
 
@@ -106,6 +108,7 @@ impl Assembler {
             labels: Vec::new(),
             exits: Vec::new(),
             alignment: TRACE_ALIGNMENT,
+            last_start: 0,
             error: None,
         }
     }
@@ -215,6 +218,7 @@ impl Assembler {
     ) -> Result<(), patch::OutOfRange> {
         let hot_start = self.hot.len();
         let cold_start = self.cold.len();
+        self.last_start = hot_start as u32;
         append(&mut self.hot, &stencil.hot, numbers);
         if stencil.cold.size > 0 {
             append(&mut self.cold, &stencil.cold, numbers);
@@ -227,13 +231,15 @@ impl Assembler {
             let at = start + hole.offset as usize;
             let target = match hole.value {
                 HoleValue::Immediate => {
-                    let value = immediate.wrapping_add(hole.addend as i64 as u64);
-                    match hole.width {
-                        Width::Signed32 => patch::patch_32s(buffer, at, value)?,
-                        Width::Unsigned32 => patch::patch_32u(buffer, at, value)?,
-                        Width::Absolute8 => patch::patch_8u(buffer, at, value)?,
-                        Width::Absolute64 | Width::Relative32 => patch::patch_64(buffer, at, value),
-                    }
+                    patch_immediate(buffer, at, hole, immediate)?;
+                    continue;
+                }
+                HoleValue::DivisorMagic => {
+                    patch_immediate(buffer, at, hole, divisor(immediate)?.0)?;
+                    continue;
+                }
+                HoleValue::DivisorShift => {
+                    patch_immediate(buffer, at, hole, divisor(immediate)?.1)?;
                     continue;
                 }
                 HoleValue::Exit => {
@@ -409,6 +415,60 @@ impl Assembler {
     pub fn jump(&mut self, label: Label) {
         self.jump_target(Target::Label(label.0));
     }
+    /// Appends the back edge of a loop. If the code ends with a conditional jump to an exit, that one is turned round: it becomes
+    /// the back edge, and the jump to the exit comes after it, where it is seldom reached.
+    pub fn jump_back(&mut self, label: Label) {
+        let end = self.hot.len();
+        let Some(&site) = self
+            .sites
+            .last()
+            .filter(|s| !s.cold && s.offset as usize + 4 == end)
+        else {
+            return self.jump(label);
+        };
+        let start = self.last_start as usize;
+        if start + 6 > end
+            || self.hot[end - 6] != 0x0f
+            || self.hot[end - 5] & 0xf0 != 0x80
+            || self.may_reach_end(start, end)
+        {
+            return self.jump(label);
+        }
+        self.hot[end - 5] ^= 1;
+        self.sites.pop();
+        self.fixups.push(Fixup {
+            at: site.offset,
+            cold: false,
+            width: Width::Relative32,
+            addend: -4,
+            target: Target::Label(label.0),
+        });
+        self.jump_exit(ExitLabel(site.exit));
+    }
+    /// Whether anything but the last instruction might go on at the end of the last stencil. (Any bytes that could be a
+    /// jump there count as one.)
+    fn may_reach_end(&self, start: usize, end: usize) -> bool {
+        let holes = |f: &Fixup| matches!(f.target, Target::Hot(to) if to as usize == end);
+        let mut jumps = (start..end - 6).filter(|&at| {
+            let byte = |i: usize| self.hot[at + i];
+            let short = at as isize + 2 + byte(1) as i8 as isize;
+            let near = |size: usize| {
+                let offset = (1..=4)
+                    .rev()
+                    .fold(0, |o, i| o << 8 | i32::from(byte(size - 5 + i)));
+                at as isize + size as isize + offset as isize
+            };
+            match byte(0) {
+                0x70..=0x7f | 0xe0..=0xe3 | 0xeb => short == end as isize,
+                0x0f if at + 6 <= end => near(6) == end as isize,
+                0xe9 => near(5) == end as isize,
+                _ => false,
+            }
+        });
+        self.labels.contains(&(end as u32))
+            || self.fixups.iter().any(holes)
+            || jumps.next().is_some()
+    }
     /// Appends a jump to an exit. It can be linked like a guard's.
     pub fn jump_exit(&mut self, exit: ExitLabel) {
         let at = self.jump_opcode();
@@ -561,6 +621,38 @@ impl Assembler {
         }
         Ok(())
     }
+}
+
+/// Writes a value that does not depend on any address.
+#[inline]
+fn patch_immediate(
+    buffer: &mut [u8],
+    at: usize,
+    hole: &Hole,
+    value: u64,
+) -> Result<(), patch::OutOfRange> {
+    let value = value.wrapping_add(hole.addend as i64 as u64);
+    match hole.width {
+        Width::Signed32 => patch::patch_32s(buffer, at, value),
+        Width::Unsigned32 => patch::patch_32u(buffer, at, value),
+        Width::Absolute8 => patch::patch_8u(buffer, at, value),
+        Width::Absolute64 | Width::Relative32 => {
+            patch::patch_64(buffer, at, value);
+            Ok(())
+        }
+    }
+}
+
+/// The multiplier and the shift that divide numbers below 2**63 by `divisor` (see the body of `int_floordiv_imm`).
+fn divisor(divisor: u64) -> Result<(u64, u64), patch::OutOfRange> {
+    if !(2..1 << 31).contains(&divisor) {
+        return Err(patch::OutOfRange);
+    }
+    let bits = 64 - (divisor - 1).leading_zeros();
+    let magic = (1u128 << (63 + bits)).div_ceil(divisor.into());
+    u64::try_from(magic)
+        .map(|magic| (magic, u64::from(bits) - 1))
+        .map_err(|_| patch::OutOfRange)
 }
 
 /// The input in whose register the result is, if the stencil that works in place will do.

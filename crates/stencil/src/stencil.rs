@@ -47,6 +47,10 @@ pub enum Width {
 pub enum HoleValue {
     /// The uop's immediate operand.
     Immediate,
+    /// The multiplier by which to divide by the immediate operand.
+    DivisorMagic,
+    /// The shift after it.
+    DivisorShift,
     /// The address of the exit.
     Exit,
     /// The address of a byte of the stencil's own hot code (one past its end: the next stencil).

@@ -54,6 +54,8 @@ fn meaning(uop: Uop, bits: [u64; 3], imm: u64) -> Option<Outcome> {
         Uop::IntNeg => int(a.checked_neg()),
         Uop::IntFloorDiv => int(floor_division(a, b).map(|r| r.0)),
         Uop::IntMod => int(floor_division(a, b).map(|r| r.1)),
+        Uop::IntFloorDivImm => int(floor_division(a, i).map(|r| r.0)),
+        Uop::IntModImm => int(floor_division(a, i).map(|r| r.1)),
         Uop::IntAddWrap => int(Some(a.wrapping_add(b))),
         Uop::IntSubWrap => int(Some(a.wrapping_sub(b))),
         Uop::IntAddWrapImm => int(Some(a.wrapping_add(i))),
@@ -176,6 +178,11 @@ fn value(class: Class, random: &mut Random) -> u64 {
 
 fn immediate(uop: Uop, first_input: u64, random: &mut Random) -> u64 {
     match (uop, uop.info().immediate) {
+        (Uop::IntFloorDivImm | Uop::IntModImm, _) => match random.below(3) {
+            0 => 2 + random.below(20) as u64,
+            1 => (1 << (1 + random.below(29))) + random.below(3) as u64,
+            _ => (random.next() >> 33).max(2),
+        },
         (Uop::IntShlImm, _) => random.below(63) as u64,
         (Uop::IntShrImm, _) => random.below(64) as u64,
         (_, Immediate::Int32)

@@ -41,6 +41,9 @@ unsafe extern "C" {
     pub static hole_imm8: u8;
     /// Its address is the immediate operand, in 64 bits.
     pub static hole_imm64: u8;
+    /// Its address is the multiplier, in 64 bits, and the shift, in 8 bits, by which to divide by the immediate operand.
+    pub static hole_divisor_magic: u8;
+    pub static hole_divisor_shift: u8;
     /// A constant beside the trace that holds the immediate operand.
     pub static hole_pool: f64;
     /// Addresses that the host gives.

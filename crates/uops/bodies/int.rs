@@ -2,7 +2,7 @@
 
 use core::intrinsics::{unchecked_div, unchecked_rem};
 
-use crate::abi::{cold, imm32, imm32_in_register, leave_if_zero, opaque};
+use crate::abi::{cold, imm32, imm32_in_register, leave_if_zero, opaque, word64};
 
 #[inline(always)]
 pub fn int_add(a: i64, b: i64) -> Option<i64> {
@@ -89,6 +89,21 @@ pub fn int_mod(a: i64, b: i64) -> Option<i64> {
     } else {
         remainder
     })
+}
+
+/// Division by a constant of at least 2, as a multiplication. With `a` negative, `a // d` is `!(!a // d)`, so the dividend is never
+/// negative and below 2**63; for those, the high half of the product by `ceil(2**(63 + l) / d)`, where `l` is the number of bits of
+/// `d - 1`, shifted right by `l - 1`, is exactly the quotient (Granlund and Montgomery).
+#[inline(always)]
+pub fn int_floordiv_imm(a: i64) -> i64 {
+    let sign = a >> 63;
+    let product = (a ^ sign) as u64 as u128 * word64!(hole_divisor_magic) as u128;
+    with_imm!("shrq", hole_divisor_shift, (product >> 64) as i64) ^ sign
+}
+
+#[inline(always)]
+pub fn int_mod_imm(a: i64) -> i64 {
+    a.wrapping_sub(int_floordiv_imm(a).wrapping_mul(imm32_in_register()))
 }
 
 #[inline(always)]

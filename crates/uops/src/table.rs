@@ -93,6 +93,8 @@ uops! {
     IntNeg "int_neg" (a: Int) -> Int {exit: Guard} "-a.";
     IntFloorDiv "int_floordiv" (a: Int, b: Int) -> Int {exit: Guard} "a // b as Python rounds; leaves if b is 0 or the result overflows.";
     IntMod "int_mod" (a: Int, b: Int) -> Int {exit: Guard} "a % b with the sign of b; leaves if b is 0 or (a, b) is (MIN, -1).";
+    IntFloorDivImm "int_floordiv_imm" (a: Int) -> Int [Int32] "a // imm as Python rounds; imm >= 2.";
+    IntModImm "int_mod_imm" (a: Int) -> Int [Int32] "a % imm with Python's sign; imm >= 2.";
     IntAddWrap "int_add_wrap" (a: Int, b: Int) -> Int "a + b modulo 2^64, where overflow cannot happen or does not matter.";
     IntSubWrap "int_sub_wrap" (a: Int, b: Int) -> Int "a - b modulo 2^64.";
     IntAddWrapImm "int_add_wrap_imm" (a: Int) -> Int [Int32] "a + imm modulo 2^64.";

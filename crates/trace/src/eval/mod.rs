@@ -146,6 +146,8 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
         Uop::IntNeg => Step::guarded(ia.checked_neg()),
         Uop::IntFloorDiv => Step::guarded(int::floor_div(ia, ib)),
         Uop::IntMod => Step::guarded(int::floor_mod(ia, ib)),
+        Uop::IntFloorDivImm => Step::guarded(int::floor_div(ia, iimm)),
+        Uop::IntModImm => Step::guarded(int::floor_mod(ia, iimm)),
         Uop::IntAddWrap => Next(a.wrapping_add(b)),
         Uop::IntSubWrap => Next(a.wrapping_sub(b)),
         Uop::IntAddWrapImm => Next(a.wrapping_add(imm)),

@@ -17,6 +17,7 @@ impl Generator<'_> {
             let imm = match (info.immediate, uop) {
                 (Immediate::None, _) => 0,
                 (_, Uop::IntShlImm | Uop::IntShrImm) => u64::from(self.random.below(20)),
+                (_, Uop::IntFloorDivImm | Uop::IntModImm) => 2 + u64::from(self.random.below(20)),
                 _ if self.random.one_in(4) => self.random.bits() as i32 as i64 as u64,
                 _ => (i64::from(self.random.below(30)) - 10) as u64,
             };

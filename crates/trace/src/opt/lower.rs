@@ -34,6 +34,8 @@ fn lower(inst: &Inst, a: Option<i64>, b: Option<i64>) -> Option<Inst> {
         (Uop::IntSub, _, Some(b)) if b > i32::MIN.into() => (Uop::IntAddImm, x, -b),
         (Uop::IntMul, _, Some(b)) => (Uop::IntMulImm, x, b),
         (Uop::IntMul, Some(a), _) => (Uop::IntMulImm, y, a),
+        (Uop::IntFloorDiv, _, Some(b @ 2..)) => (Uop::IntFloorDivImm, x, b),
+        (Uop::IntMod, _, Some(b @ 2..)) => (Uop::IntModImm, x, b),
         (Uop::IntAddWrap, _, Some(b)) => (Uop::IntAddWrapImm, x, b),
         (Uop::IntAddWrap, Some(a), _) => (Uop::IntAddWrapImm, y, a),
         (Uop::IntSubWrap, _, Some(b)) if b > i32::MIN.into() => (Uop::IntAddWrapImm, x, -b),
