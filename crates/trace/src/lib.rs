@@ -21,4 +21,5 @@ pub mod generate;
 pub mod opt;
 pub mod mini;
 pub mod link;
+mod unroll;
 pub mod side;

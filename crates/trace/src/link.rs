@@ -13,6 +13,8 @@
 
 use crate::ir::{End, Inst, ParamSource, SlotValue, SnapshotId, Trace, ValueId};
 use crate::opt::HostTypes;
+use crate::ownership::{SlotMemory, State};
+use crate::unroll;
 use serigraph_uops::{Exit, Reason, Uop};
 
 struct Linker<'a> {
@@ -37,10 +39,11 @@ pub fn link(trace: &mut Trace, target_number: u32, target: &Trace, types: &HostT
     let mut linker = Linker { trace, target, types, state, header, names };
     linker.fill_stack()?;
     linker.copy_slice()?;
-    let mut args = Vec::with_capacity(target.loop_params.len());
     for param in &target.loop_params {
-        args.push(linker.parameter(param.source, param.value)?);
+        linker.names[param.value.index()] = linker.parameter(param.source, param.value)?;
     }
+    linker.take_turns()?;
+    let args = target.loop_params.iter().map(|param| linker.names[param.value.index()]).collect();
     trace.end = End::Link { target: target_number, args };
     Ok(())
 }
@@ -119,6 +122,74 @@ impl Linker<'_> {
             }
             let snapshot = if inst.snapshot.is_some() { self.header } else { SnapshotId::NONE };
             self.names[value.index()] = self.trace.push(Inst { args, snapshot, ..inst });
+        }
+        Ok(())
+    }
+
+    /// Takes turns of the loop here, until the loop's unboxed numbers are nobody else's.
+    fn take_turns(&mut self) -> Result<(), Reason> {
+        let target = self.target;
+        let lazy = unroll::lazy_slots(target);
+        for slot in lazy.iter().flatten() {
+            self.slot(*slot);
+        }
+        let is_own = |slot: &Option<u32>| {
+            slot.is_none_or(|slot| {
+                let value = self.state.iter().find(|s| s.slot == slot).map(|s| s.value);
+                value.is_some_and(|value| unroll::is_own(self.trace, self.types, &self.state, value))
+            })
+        };
+        let mut own: Vec<bool> = lazy.iter().map(is_own).collect();
+        if own.iter().all(|own| *own) {
+            return Ok(());
+        }
+        self.write_stale_slots(&lazy)?;
+        for turn in 1.. {
+            unroll::append_turn(self.trace, target, &mut self.names, &self.state);
+            own = unroll::own_after_turn(target, &own);
+            if own.iter().all(|own| *own) {
+                return Ok(());
+            }
+            if turn == unroll::TURNS {
+                break;
+            }
+            self.rename_objects(&lazy, &own);
+        }
+        Err(Reason::TypesUnstable)
+    }
+
+    /// After a turn: what the slots hold that the loop keeps unboxed.
+    fn rename_objects(&mut self, lazy: &[Option<u32>], own: &[bool]) {
+        let target = self.target;
+        let before = self.state.clone();
+        let phis: Vec<ValueId> = target.phis().collect();
+        for (i, slot) in lazy.iter().enumerate() {
+            let Some(slot) = *slot else { continue };
+            let from = phis.iter().position(|phi| *phi == target.end_args()[i]).and_then(|p| lazy[p]);
+            let object = match from.and_then(|from| before.iter().find(|s| s.slot == from)) {
+                Some(object) if !own[i] => object.value,
+                _ => {
+                    let param = target.loop_params[i];
+                    let raw = self.names[param.value.index()];
+                    self.trace.push(unroll::box_of(target.inst(param.value).kind, param.source, self.types, raw))
+                }
+            };
+            if let Some(entry) = self.state.iter_mut().find(|s| s.slot == slot) {
+                entry.value = object;
+            }
+        }
+    }
+
+    /// The turn's exits expect in memory what the loop does not leave stale.
+    fn write_stale_slots(&mut self, lazy: &[Option<u32>]) -> Result<(), Reason> {
+        let count = self.trace.insts.len();
+        let memory = State::at(self.trace, count).map_err(|_| Reason::VerifierFailed)?;
+        for slot in 0..self.trace.locals {
+            if memory.slot(slot) == SlotMemory::Stale && !lazy.contains(&Some(slot)) {
+                let value = self.slot(slot);
+                self.push(Uop::IncRef, &[value], 0);
+                self.push(Uop::SyncSlot, &[value], slot.into());
+            }
         }
         Ok(())
     }

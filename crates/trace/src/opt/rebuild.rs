@@ -259,11 +259,13 @@ impl Rebuild<'_> {
             self.new.frame_states.push(FrameState { first: start, count, ..*frame });
         }
         let first_store = self.new.pending_stores.len() as u32;
-        for &(object, offset, value) in &self.pending {
+        let stores = old.stores(id);
+        let listed = |object, offset: u64| stores.iter().any(|s| s.object == object && u64::from(s.offset) == offset);
+        for &(object, offset, value) in self.pending.iter().filter(|p| !listed(p.0, p.1)) {
             let store = PendingStore { object: self.values[object.index()], offset: offset as u32, value: self.values[value.index()] };
             self.new.pending_stores.push(store);
         }
-        for store in old.stores(id).iter().filter(|s| !self.pending.iter().any(|p| p.0 == s.object && p.1 == s.offset.into())) {
+        for store in stores {
             let (object, value) = (self.values[store.object.index()], self.values[store.value.index()]);
             self.new.pending_stores.push(PendingStore { object, value, ..*store });
         }
