@@ -22,6 +22,8 @@ pub struct Header {
     pub due: u32,
     /// Recordings that failed.
     pub attempts: u32,
+    /// Recordings that began where the loop was just about to end, since the last that did not.
+    pub ended: u32,
     /// Given up: never recorded again.
     pub blacklisted: bool,
     /// Root traces that begin here, with different entry types; the newest first.
@@ -42,7 +44,7 @@ pub enum Due {
 impl Header {
     /// A header that has been seen for the first time.
     pub fn new(ip: u32, limits: &Limits) -> Header {
-        Header { ip, counter: 0, due: limits.hot_header, attempts: 0, blacklisted: false, executors: Vec::new() }
+        Header { ip, counter: 0, due: limits.hot_header, attempts: 0, ended: 0, blacklisted: false, executors: Vec::new() }
     }
 
     /// Counts one back edge.
@@ -63,6 +65,20 @@ impl Header {
             self.blacklisted = true;
         } else {
             self.due = Limits::after_attempts(limits.hot_header, self.attempts);
+        }
+    }
+
+    /// A recording began where the loop was just about to end: the next back edge, which is the first of the loop's next run,
+    /// is a better place. (A loop of 16 turns is about to end at each multiple of 16.) A few times in a row it is a
+    /// failure like any other.
+    pub fn ended(&mut self, limits: &Limits) {
+        const IN_A_ROW: u32 = 4;
+        self.ended += 1;
+        if self.ended < IN_A_ROW {
+            self.counter = self.due.saturating_sub(1);
+        } else {
+            self.ended = 0;
+            self.failed(limits);
         }
     }
 
@@ -158,6 +174,19 @@ mod tests {
         let limits = Limits::with_threshold(3);
         let mut header = Header::new(7, &limits);
         assert_eq!([header.count(), header.count(), header.count()], [Due::Wait, Due::Wait, Due::Record]);
+    }
+
+    #[test]
+    fn a_loop_about_to_end_is_recorded_at_its_next_turn() {
+        let limits = Limits::with_threshold(3);
+        let mut header = Header::new(7, &limits);
+        for _ in 0..3 {
+            header.counter = 3;
+            header.ended(&limits);
+            assert_eq!((header.count(), header.attempts), (Due::Record, 0));
+        }
+        header.ended(&limits);
+        assert_eq!((header.count(), header.attempts), (Due::Wait, 1));
     }
 
     #[test]

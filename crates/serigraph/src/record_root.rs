@@ -150,6 +150,8 @@ fn fail(code: CodeRef, header: u32, at_code: CodeRef, at: u32, reason: Reason) {
         let header = data.header(header, limits);
         if matches!(reason, Reason::GeneratorFrame | Reason::BadCode | Reason::NotSelected) {
             header.blacklisted = true;
+        } else if reason == Reason::LoopEnded {
+            header.ended(limits);
         } else {
             header.failed(limits);
         }

@@ -61,6 +61,12 @@ impl Recorder<'_> {
         }
     }
 
+    /// A root trace that begins with the end of its loop would not be one of that loop.
+    fn refuse_end_at_header(&self) -> Result<(), Stop> {
+        let is_header = self.frames.len() == 1 && self.header == Some(self.frames[0].ip);
+        if is_header { Err(self.abort(Reason::LoopEnded)) } else { Ok(()) }
+    }
+
     /// A guard that decides whether the loop goes on.
     fn loop_guard(&mut self, uop: Uop, args: &[ValueId], imm: u64) -> Result<(), Stop> {
         let snapshot = self.snapshot_for(Reason::LoopEnded);
@@ -75,6 +81,7 @@ impl Recorder<'_> {
             (layout::RANGE_ITER_START as u64, layout::RANGE_ITER_STEP as u64, layout::RANGE_ITER_LENGTH as u64);
         let left = self.emit(Uop::IterLoad, &[iterator], length)?;
         if self.bits(left) as i64 <= 0 {
+            self.refuse_end_at_header()?;
             self.loop_guard(Uop::GuardIntLeImm, &[left], 0)?;
             return self.end_loop();
         }
@@ -94,6 +101,7 @@ impl Recorder<'_> {
         let index_offset = layout::SEQUENCE_ITER_INDEX as u64;
         let sequence = self.emit(Uop::IterSequence, &[iterator], layout::SEQUENCE_ITER_SEQUENCE as u64)?;
         if self.bits(sequence) == 0 {
+            self.refuse_end_at_header()?;
             self.loop_guard(Uop::GuardIs, &[sequence], 0)?;
             return self.end_loop();
         }
@@ -102,6 +110,7 @@ impl Recorder<'_> {
         let index = self.emit(Uop::IterLoad, &[iterator], index_offset)?;
         let length = self.emit(if is_list { Uop::ListLen } else { Uop::TupleLen }, &[sequence], 0)?;
         if self.bits(index) as i64 >= self.bits(length) as i64 {
+            self.refuse_end_at_header()?;
             self.loop_guard(Uop::GuardIntLe, &[length, index], 0)?;
             return self.end_sequence(iterator, sequence);
         }
