@@ -50,8 +50,7 @@ fn measure_loop(
     let head = assembler.label();
     assembler.bind(head);
     step(&mut assembler, exit);
-    assembler.uop(Uop::IntAddImm, &[gp(1)], gp(6), 1, Some(exit));
-    assembler.move_gp(Gp::new(1), Gp::new(6));
+    assembler.uop(Uop::IntAddImm, &[gp(1)], gp(1), 1, Some(exit));
     assembler.uop(
         Uop::GuardIntLtImm,
         &[gp(1)],
@@ -145,24 +144,30 @@ fn main() {
     measure_loop(&mut memory, "empty", |_, _| {});
     measure_loop(&mut memory, "sum of squares", |assembler, exit| {
         assembler.uop(Uop::IntMul, &[gp(1), gp(1)], gp(4), 0, Some(exit));
-        assembler.uop(Uop::IntAdd, &[gp(0), gp(4)], gp(5), 0, Some(exit));
-        assembler.move_gp(Gp::new(0), Gp::new(5));
+        assembler.uop(Uop::IntAdd, &[gp(0), gp(4)], gp(0), 0, Some(exit));
     });
+    for (name, uop) in [
+        ("sum of i // 7, constant", Uop::IntFloorDivImm),
+        ("sum of i % 7, constant", Uop::IntModImm),
+    ] {
+        measure_loop(&mut memory, name, |assembler, exit| {
+            assembler.uop(uop, &[gp(1)], gp(4), 7, None);
+            assembler.uop(Uop::IntAdd, &[gp(0), gp(4)], gp(0), 0, Some(exit));
+        });
+    }
     for (name, uop) in [
         ("sum of i // 7", Uop::IntFloorDiv),
         ("sum of i % 7", Uop::IntMod),
     ] {
         measure_loop(&mut memory, name, |assembler, exit| {
             assembler.uop(uop, &[gp(1), gp(2)], gp(4), 0, Some(exit));
-            assembler.uop(Uop::IntAdd, &[gp(0), gp(4)], gp(5), 0, Some(exit));
-            assembler.move_gp(Gp::new(0), Gp::new(5));
+            assembler.uop(Uop::IntAdd, &[gp(0), gp(4)], gp(0), 0, Some(exit));
         });
         let negative = format!("{name}, of -i");
         measure_loop(&mut memory, &negative, |assembler, exit| {
             assembler.uop(Uop::IntNeg, &[gp(1)], gp(3), 0, Some(exit));
             assembler.uop(uop, &[gp(3), gp(2)], gp(4), 0, Some(exit));
-            assembler.uop(Uop::IntAdd, &[gp(0), gp(4)], gp(5), 0, Some(exit));
-            assembler.move_gp(Gp::new(0), Gp::new(5));
+            assembler.uop(Uop::IntAdd, &[gp(0), gp(4)], gp(0), 0, Some(exit));
         });
     }
 }
