@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, Mnemonic, OpKind};
+use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, OpKind};
 
 use crate::assembler::TraceCode;
 use crate::memory::CodeMemory;
 
 /// The instructions of a trace as text, one a line: offset from the start of the trace, bytes, instruction. Relative targets inside
-/// the trace are shown as offsets, too.
+/// the trace are shown as offsets, too, and functions of the runtime by their names.
 pub fn disassemble(memory: &CodeMemory, code: &TraceCode) -> String {
     let bytes = &memory.code(code.block())[..code.code_size()];
     let base = code.entry().get() as u64;
@@ -30,17 +30,16 @@ pub fn disassemble(memory: &CodeMemory, code: &TraceCode) -> String {
             continue;
         }
         line.clear();
-        if instruction.op0_kind() == OpKind::NearBranch64
-            && instruction.mnemonic() != Mnemonic::Call
-        {
+        if instruction.op0_kind() == OpKind::NearBranch64 {
             let target = instruction.near_branch_target();
             let mnemonic = format!("{:?}", instruction.mnemonic()).to_lowercase();
             let within = target
                 .checked_sub(base)
                 .filter(|&o| (o as usize) < bytes.len());
-            let _ = match within {
-                Some(offset) => write!(line, "{mnemonic} +{offset:x}"),
-                None => write!(line, "{mnemonic} {target:#x}"),
+            let _ = match (within, memory.name_of(target as usize)) {
+                (Some(offset), _) => write!(line, "{mnemonic} +{offset:x}"),
+                (None, Some(name)) => write!(line, "{mnemonic} {name}"),
+                (None, None) => write!(line, "{mnemonic} {target:#x}"),
             };
         } else {
             formatter.format(&instruction, &mut line);

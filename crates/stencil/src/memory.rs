@@ -207,6 +207,17 @@ impl CodeMemory {
         }
     }
 
+    /// What a call or jump to this address reaches, for people: a function of the runtime, or a helper with its number.
+    pub fn name_of(&self, address: usize) -> Option<String> {
+        let target = CallTarget::ALL
+            .iter()
+            .find(|&&target| self.call_target(target) == address);
+        let helper = || self.helpers.iter().position(|&helper| helper == address);
+        target
+            .map(|target| target.name().to_string())
+            .or_else(|| helper().map(|n| format!("helper_{n}")))
+    }
+
     pub(crate) fn call_target(&self, target: CallTarget) -> usize {
         self.calls[target as usize]
     }

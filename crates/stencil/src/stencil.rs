@@ -88,8 +88,28 @@ pub enum CallTarget {
 }
 
 impl CallTarget {
+    /// All of them, in order.
+    pub const ALL: [CallTarget; 6] = [
+        CallTarget::BoxInt,
+        CallTarget::Vectorcall,
+        CallTarget::Leave,
+        CallTarget::BoxFloatThunk,
+        CallTarget::UnboxBigIntThunk,
+        CallTarget::DeallocThunk,
+    ];
     /// How many there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = CallTarget::ALL.len();
+    /// Its name in a disassembly.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CallTarget::BoxInt => "box_int",
+            CallTarget::Vectorcall => "vectorcall",
+            CallTarget::Leave => "leave",
+            CallTarget::BoxFloatThunk => "box_float",
+            CallTarget::UnboxBigIntThunk => "unbox_big_int",
+            CallTarget::DeallocThunk => "dealloc",
+        }
+    }
 }
 
 /// Addresses of data that the host gave.

@@ -302,3 +302,30 @@ fn a_fork_is_independent() {
     assert_eq!(status, 0);
     assert_eq!(run(&eight), 1);
 }
+
+#[cfg(feature = "disassembly")]
+#[test]
+fn disassembly_is_for_people() {
+    let mut memory = memory(1 << 16);
+    let mut assembler = Assembler::new(StencilTable::select());
+    let exit = assembler.exit(3);
+    assembler.uop(Uop::GuardIntLtImm, &[gp(2)], Register::NONE, 5, Some(exit));
+    assembler.uop(Uop::CallObject1, &[gp(1)], gp(0), 2, Some(exit));
+    assembler.jump_exit(exit);
+    let code = assembler.finish(&mut memory).unwrap();
+    let text = serigraph_stencil::disassemble(&memory, &code);
+    let lines: Vec<&str> = text.lines().filter_map(|line| line.get(32..)).collect();
+    let wanted = [
+        "cmp r15, 5",
+        "jge +30",
+        "mov rdi, r14",
+        "call helper_2",
+        "test rax, rax",
+        "je +30",
+        "mov r13, rax",
+        "jmp +30",
+        "mov eax, 3",
+        "jmp leave",
+    ];
+    assert_eq!(lines, wanted, "{text}");
+}
