@@ -138,7 +138,10 @@ impl Rebuild<'_> {
             Uop::LoopStart => return self.enter_loop(at, &inst, carried),
             Uop::Phi => return,
             Uop::SyncSlot if self.slots.get(inst.imm as usize) == Some(&Content::Value(inst.args[0])) => return,
-            Uop::StoreSlot if self.slots.get(inst.imm as usize) == Some(&Content::Stale) => {
+            // (A store to a place of the operand stack that is not in use is a push.)
+            Uop::StoreSlot
+                if inst.imm < u64::from(self.old.locals) && self.slots.get(inst.imm as usize) == Some(&Content::Stale) =>
+            {
                 let sync = Inst::new(Uop::SyncSlot, &inst.args[..1], inst.imm, SnapshotId::NONE);
                 self.copy(at, sync);
             }
