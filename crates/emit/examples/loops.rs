@@ -1,14 +1,18 @@
-//! Times of machine code and of making it: `cargo run --release -p serigraph-emit --example loops [asm]`.
+//! Times of machine code and of making it: `cargo run --release -p serigraph-emit --example loops [asm] [compile]`.
 //!
 //! Prints ns per iteration of two loops, as stencils and as native code, and ns per uop of register allocation and emission.
 
 use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget, dump};
 use serigraph_stencil::{CodeMemory, PollWord, RuntimeSymbols, StencilTable, enter};
 use serigraph_trace::eval::Host;
-use serigraph_trace::generate::{Size, SlotKind, World, root};
 use serigraph_trace::ir::Trace;
+use serigraph_trace::mini::interpret::Position;
+use serigraph_trace::mini::program::Program;
+use serigraph_trace::mini::record::record;
+use serigraph_trace::opt::{OptOptions, optimise_loop};
 use serigraph_trace::parse::parse;
 use serigraph_trace::random::Random;
+use serigraph_trace::regalloc::liveness::is_emitted;
 use serigraph_trace::regalloc::{Allocator, Request};
 use serigraph_trace::testhost::{TestHost, Type, functions};
 use std::hint::black_box;
@@ -137,22 +141,26 @@ fn native_logistic() {
     black_box(x);
 }
 
-/// A generated trace of about 200 uops, with many exits.
-fn large_trace() -> Trace {
-    let world = World {
-        slots: vec![SlotKind::Int(3), SlotKind::Int(70), SlotKind::Float(0.5), SlotKind::Float(1e10), SlotKind::List],
-        types: [0x1000, 0x2000, 0x3000, 0x4000, 0x5000],
-        objects: vec![0x10000],
-        bool_table: 0x6000,
-        valid_word: 0x7000,
-        helpers: [vec![0], vec![1], vec![2], vec![3]],
-    };
-    root(&mut Random::new(1), &world, Size { preamble: 60, body: 60 })
+/// Optimised traces of random programs, and how many uops were recorded for them.
+fn traces() -> (Vec<Trace>, usize) {
+    let (mut traces, mut recorded) = (Vec::new(), 0);
+    for seed in 0..300 {
+        let program = Program::random(&mut Random::new(seed));
+        let (mut host, constants) = program.start();
+        let recording = record(&program, &constants, &mut host, Position { ip: 0, top: program.top() });
+        let uops = recording.trace.insts.len();
+        let types = functions::host_types(&host);
+        let make = || optimise_loop(recording.trace, &types, &OptOptions::default());
+        if let (true, Ok(trace)) = (recording.complete, host.with_current(make)) {
+            traces.push(trace);
+            recorded += uops;
+        }
+    }
+    (traces, recorded)
 }
 
 fn time_compiling(table: &'static StencilTable) {
-    let trace = large_trace();
-    let uops = trace.insts.iter().filter(|i| !i.sunk && i.uop.info().has_stencil).count();
+    let (traces, recorded) = traces();
     let host = TestHost::new(1);
     let mut memory = code_memory(&host);
     let (mut allocator, mut emitter) = (Allocator::new(), Emitter::new(table));
@@ -161,37 +169,49 @@ fn time_compiling(table: &'static StencilTable) {
     let small = parse("trace root locals 1 top 1\nend exit s0\ns0: [f0 ip=1 top=1]").expect("a trace");
     let small_allocation = allocator.run(&small, &request, &target).expect("registers");
     let context = EmitContext::default();
-    let (mut allocating, mut emitting, mut publishing) = (u128::MAX, u128::MAX, u128::MAX);
-    for _ in 0..2000 {
-        let start = Instant::now();
-        let allocation = allocator.run(&trace, &request, &target).expect("registers");
-        let allocated = Instant::now();
-        let compiled = emitter.emit(&trace, &allocation, &context, &mut memory).expect("code");
-        let emitted = Instant::now();
-        let empty = emitter.emit(&small, &small_allocation, &context, &mut memory).expect("code");
-        let published = emitted.elapsed();
-        allocating = allocating.min((allocated - start).as_nanos());
-        emitting = emitting.min((emitted - allocated).as_nanos());
-        publishing = publishing.min(published.as_nanos());
-        memory.free(compiled.code.block());
-        memory.free(empty.code.block());
+    let (mut emitted, mut exits, mut values, mut moves) = (0, 0, 0, 0);
+    let (mut allocating, mut emitting, mut publishing) = (0, 0, 0);
+    for trace in &traces {
+        let mut best = [u128::MAX; 3];
+        for _ in 0..30 {
+            let start = Instant::now();
+            let allocation = allocator.run(trace, &request, &target).expect("registers");
+            let allocated = Instant::now();
+            let compiled = emitter.emit(trace, &allocation, &context, &mut memory).expect("code");
+            let finished = Instant::now();
+            let empty = emitter.emit(&small, &small_allocation, &context, &mut memory).expect("code");
+            let times = [allocated - start, finished - allocated, finished.elapsed()];
+            for (best, time) in best.iter_mut().zip(times) {
+                *best = time.as_nanos().min(*best);
+            }
+            memory.free(compiled.code.block());
+            memory.free(empty.code.block());
+        }
+        let allocation = allocator.run(trace, &request, &target).expect("registers");
+        emitted += trace.insts.iter().filter(|i| is_emitted(i)).count();
+        exits += allocation.exits.len();
+        values += allocation.exit_values.len();
+        moves += allocation.edits.len() + allocation.end_edits.len();
+        allocating += best[0];
+        emitting += best[1].saturating_sub(best[2]);
+        publishing += best[2];
     }
-    let allocation = allocator.run(&trace, &request, &target).expect("registers");
     println!(
-        "{uops} uops, {} exits, {} values in exits, {} moves: allocation {:.1} ns per uop, emission {:.1} ns per uop and \
-         {publishing} ns for an empty trace",
-        allocation.exits.len(),
-        allocation.exit_values.len(),
-        allocation.edits.len(),
-        allocating as f64 / uops as f64,
-        (emitting - publishing) as f64 / uops as f64,
+        "{} traces, {recorded} uops recorded, {emitted} emitted, {exits} exits, {values} values in them, {moves} moves",
+        traces.len()
     );
+    let each = |ns: u128, uops: usize| ns as f64 / uops as f64;
+    for (name, uops) in [("recorded", recorded), ("emitted", emitted)] {
+        println!("per uop {name}: {:.1} ns allocation, {:.1} ns emission", each(allocating, uops), each(emitting, uops));
+    }
+    println!("an empty trace (with its system calls): {:.0} ns", each(publishing, traces.len()));
 }
 
 fn main() {
     let best = StencilTable::select();
+    let loops = std::env::args().all(|a| a != "compile");
     for table in StencilTable::all() {
-        if std::ptr::eq(table, best) || table.features == "SSE2" {
+        if loops && (std::ptr::eq(table, best) || table.features == "SSE2") {
             time_loop("int sum", INT_SUM, table, native_int_sum);
             time_loop("logistic map", LOGISTIC, table, native_logistic);
         }

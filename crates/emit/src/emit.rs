@@ -119,7 +119,7 @@ impl Emitter {
             self.edit(*edit);
         }
         match (&trace.end, head, context.link) {
-            (End::Loop(_), Some(head), _) => self.assembler.jump(head),
+            (End::Loop(_), Some(head), _) => self.assembler.jump_back(head),
             (End::Link { .. }, _, Some(target)) => self.assembler.jump_to(target),
             (End::Exit(_), ..) if !self.labels.is_empty() => {
                 self.assembler.jump_exit(self.labels[self.labels.len() - 1]);

@@ -51,7 +51,8 @@ impl Allocator {
         if request.entry.len() < params {
             return Err(Reason::VerifierFailed);
         }
-        let mut out = Allocation { regs: vec![InstRegs::NONE; n], ..Allocation::default() };
+        let exits = Vec::with_capacity(self.state.live.exits);
+        let mut out = Allocation { regs: vec![InstRegs::NONE; n], exits, ..Allocation::default() };
         self.reserve_entry(params, request.entry);
 
         match &trace.end {
@@ -118,13 +119,13 @@ impl Allocator {
         let live = &self.state.live;
         self.phis.clear();
         for (phi, &arg) in trace.phis().zip(args) {
-            if trace.inst(phi).sunk || !live.used[phi.index()] {
+            if trace.inst(phi).sunk || !live.is_used(phi) {
                 continue;
             }
             if trace.inst(arg).sunk {
                 return Err(Reason::VerifierFailed);
             }
-            let uses = 2 * u32::from(live.loop_uses[phi.index()]) + u32::from(live.loop_uses[arg.index()]);
+            let uses = 2 * live.loop_uses(phi) + live.loop_uses(arg);
             self.phis.push((phi, arg, uses));
         }
         // The most used first; equals in their order.
@@ -138,7 +139,7 @@ impl Allocator {
             if old.reg.is_some() || old.slot != Location::NO_SLOT {
                 continue;
             }
-            let phi_last = (state.live.last_use[phi.index()] as usize).max(phi.index() + 1) - 1;
+            let phi_last = (state.live.last_use(phi) as usize).max(phi.index() + 1) - 1;
             let crosses = state.crosses_call(arg, end) || state.crosses_call(phi, phi_last.max(phi.index() + 1));
             let mut free = state.free & class;
             if crosses {

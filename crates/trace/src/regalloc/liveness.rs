@@ -16,7 +16,7 @@
 use super::Target;
 use crate::ir::{End, Inst, SnapshotId, Trace, ValueId};
 use crate::ownership;
-use serigraph_uops::{Exit, Kind, Reason, Uop};
+use serigraph_uops::{Exit, Kind, Ownership, Reason, Uop};
 
 /// Whether an instruction becomes machine code.
 #[inline]
@@ -30,17 +30,26 @@ pub fn is_constant(inst: &Inst) -> bool {
     matches!(inst.uop, Uop::ConstInt | Uop::ConstFloat | Uop::ConstObject)
 }
 
+/// What is known about one value.
+#[derive(Clone, Copy, Default, Debug)]
+struct Uses {
+    last_use: u32,
+    /// The last list that it was added to.
+    mark: u32,
+    /// References that the trace owns, where the pass is.
+    owned: i32,
+    loop_uses: u16,
+    used: bool,
+    /// It is among the values that are or were owned.
+    listed: bool,
+}
+
 /// What the forward pass found. Keeps its buffers.
 #[derive(Default, Debug)]
 pub struct Liveness {
-    /// For each value: 1 + the index of the last instruction that reads it, or 0.
-    pub last_use: Vec<u32>,
+    uses: Vec<Uses>,
     /// For each input of each instruction: 1 + the index of the instruction before that reads the same value, or 0.
     pub previous_use: Vec<[u32; 3]>,
-    /// How often instructions in the loop read the value.
-    pub loop_uses: Vec<u16>,
-    /// Whether anything reads the value: an instruction, an exit, the end.
-    pub used: Vec<bool>,
     /// Number of calls that destroy registers before each instruction (and, last, in the whole trace).
     pub calls_before: Vec<u32>,
     /// What exits need besides their snapshots' values: in the loop, or (in a side trace) everywhere.
@@ -51,14 +60,15 @@ pub struct Liveness {
     pub loop_start: usize,
     /// The constants, in the order of the trace.
     pub constants: Vec<(ValueId, Kind, u64)>,
+    /// Number of exits.
+    pub exits: usize,
     snapshot_values: Vec<(u32, u32)>,
     values: Vec<ValueId>,
     owned_values: Vec<(u32, u32)>,
     owned: Vec<ValueId>,
-    marks: Vec<u32>,
     mark: u32,
-    counts: Vec<i32>,
     owned_now: Vec<ValueId>,
+    gained: Vec<i32>,
 }
 
 const NOT_EXPANDED: u32 = u32::MAX;
@@ -67,16 +77,13 @@ impl Liveness {
     /// Reads the trace. An instruction that reads a value that is never made is an error.
     pub fn compute<T: Target>(&mut self, trace: &Trace, target: &T) -> Result<(), Reason> {
         let n = trace.insts.len();
-        reset(&mut self.last_use, n, 0);
+        reset(&mut self.uses, n, Uses::default());
         reset(&mut self.previous_use, n, [0; 3]);
-        reset(&mut self.loop_uses, n, 0);
-        reset(&mut self.used, n, false);
         reset(&mut self.calls_before, n + 1, 0);
         reset(&mut self.snapshot_values, trace.snapshots.len(), (NOT_EXPANDED, 0));
         reset(&mut self.owned_values, n + 1, (0, 0));
-        reset(&mut self.marks, n, 0);
-        reset(&mut self.counts, n, 0);
         self.mark = 0;
+        self.exits = 0;
         self.values.clear();
         self.owned.clear();
         self.owned_now.clear();
@@ -96,28 +103,39 @@ impl Liveness {
             }
             if is_constant(inst) {
                 self.constants.push((ValueId(i as u32), inst.kind, inst.imm));
+                continue;
             }
             let info = inst.uop.info();
-            calls += u32::from(info.calls && target.clobbers(inst.uop));
-            for (k, &arg) in inst.inputs().iter().enumerate() {
-                if arg.index() >= i || trace.inst(arg).sunk {
+            let args = &inst.args[..info.inputs.len()];
+            let in_loop = u16::from(i > self.loop_start && inst.uop != Uop::Phi);
+            for (k, &arg) in args.iter().enumerate() {
+                if arg.index() >= i || trace.insts[arg.index()].sunk {
                     return Err(Reason::VerifierFailed);
                 }
-                self.previous_use[i][k] = self.last_use[arg.index()];
-                self.used[arg.index()] = true;
-                if i > self.loop_start && inst.uop != Uop::Phi {
-                    self.loop_uses[arg.index()] = self.loop_uses[arg.index()].saturating_add(1);
-                }
+                let uses = &mut self.uses[arg.index()];
+                self.previous_use[i][k] = uses.last_use;
+                uses.used = true;
+                uses.loop_uses = uses.loop_uses.saturating_add(in_loop);
             }
             // After all inputs, so that one read twice by this instruction points further back both times.
-            for &arg in inst.inputs() {
-                self.last_use[arg.index()] = i as u32 + 1;
+            for &arg in args {
+                self.uses[arg.index()].last_use = i as u32 + 1;
             }
-            if info.has_stencil && info.exit != Exit::Never {
-                self.exit_at(trace, i, inst.snapshot)?;
-            }
-            self.account(trace, i, inst);
-            if inst.uop == Uop::LoopStart {
+            if info.has_stencil {
+                calls += u32::from(info.calls && target.clobbers(inst.uop));
+                if info.exit != Exit::Never {
+                    self.exit_at(trace, i, inst.snapshot)?;
+                }
+                let ownership = &info.ownership;
+                if ownership.output_owned {
+                    self.own(trace, ValueId(i as u32), 1);
+                }
+                if (ownership.consumes | ownership.gains) != 0 {
+                    for (k, &arg) in args.iter().enumerate() {
+                        self.own(trace, arg, change_of(ownership, k));
+                    }
+                }
+            } else if inst.uop == Uop::LoopStart {
                 self.enter_loop(trace, i)?;
             }
         }
@@ -126,14 +144,27 @@ impl Liveness {
             End::Exit(snapshot) => self.exit_at(trace, n, *snapshot)?,
             End::Loop(args) | End::Link { args, .. } => {
                 for &arg in args {
-                    if arg.index() >= n {
-                        return Err(Reason::VerifierFailed);
-                    }
-                    self.used[arg.index()] = true;
+                    self.uses.get_mut(arg.index()).ok_or(Reason::VerifierFailed)?.used = true;
                 }
             }
         }
         Ok(())
+    }
+
+    /// 1 + the index of the last instruction that reads the value, or 0.
+    #[inline]
+    pub fn last_use(&self, v: ValueId) -> u32 {
+        self.uses[v.index()].last_use
+    }
+    /// How often instructions in the loop read the value.
+    #[inline]
+    pub fn loop_uses(&self, v: ValueId) -> u32 {
+        self.uses[v.index()].loop_uses.into()
+    }
+    /// Whether anything reads the value: an instruction, an exit, the end.
+    #[inline]
+    pub fn is_used(&self, v: ValueId) -> bool {
+        self.uses[v.index()].used
     }
 
     /// Kind and bits of a constant.
@@ -183,8 +214,13 @@ impl Liveness {
             self.mark += 1;
             let first = self.values.len() as u32;
             let mut values = std::mem::take(&mut self.values);
-            for value in trace.snapshot_values(snapshot) {
-                self.expand(trace, value, &mut values)?;
+            for frame in trace.frames(snapshot) {
+                for slot in trace.slots(frame) {
+                    self.expand(trace, slot.value, &mut values)?;
+                }
+                if let Some(inlined) = frame.frame.index().checked_sub(1) {
+                    self.expand(trace, trace.inlined[inlined].function, &mut values)?;
+                }
             }
             for store in trace.stores(snapshot) {
                 self.expand(trace, store.object, &mut values)?;
@@ -199,11 +235,18 @@ impl Liveness {
             self.snapshot_values[snapshot.index()] = (first, values.len() as u32 - first);
             self.values = values;
         }
-        let first = self.owned.len() as u32;
-        let counts = &self.counts;
-        self.owned_now.retain(|v| counts[v.index()] != 0);
-        self.owned.extend_from_slice(&self.owned_now);
-        self.owned_values[inst] = (first, self.owned.len() as u32 - first);
+        self.exits += 1;
+        if !self.owned_now.is_empty() {
+            let uses = &mut self.uses;
+            self.owned_now.retain(|v| {
+                let state = &mut uses[v.index()];
+                state.listed = state.owned != 0;
+                state.listed
+            });
+            let first = self.owned.len() as u32;
+            self.owned.extend_from_slice(&self.owned_now);
+            self.owned_values[inst] = (first, self.owned_now.len() as u32);
+        }
         Ok(())
     }
 
@@ -211,15 +254,15 @@ impl Liveness {
     #[inline]
     fn expand(&mut self, trace: &Trace, mut value: ValueId, out: &mut Vec<ValueId>) -> Result<(), Reason> {
         loop {
-            let Some(mark) = self.marks.get_mut(value.index()) else { return Err(Reason::VerifierFailed) };
-            if *mark == self.mark {
+            let Some(uses) = self.uses.get_mut(value.index()) else { return Err(Reason::VerifierFailed) };
+            if uses.mark == self.mark {
                 return Ok(());
             }
-            *mark = self.mark;
+            uses.mark = self.mark;
             let inst = trace.inst(value);
             if !inst.sunk {
                 if !is_constant(inst) {
-                    self.used[value.index()] = true;
+                    uses.used = true;
                     out.push(value);
                 }
                 return Ok(());
@@ -234,12 +277,49 @@ impl Liveness {
 
     /// At the loop's start phis take over references from their initial values.
     fn enter_loop(&mut self, trace: &Trace, start: usize) -> Result<(), Reason> {
-        if trace.phis().all(|phi| trace.inst(phi).kind != Kind::Object || trace.inst(phi).sunk) {
+        let object_phi = |&(phi, _): &(ValueId, &ValueId)| {
+            let inst = trace.inst(phi);
+            inst.kind == Kind::Object && !inst.sunk
+        };
+        let phis = || trace.phis().zip(trace.end_args()).filter(object_phi);
+        if phis().next().is_none() {
             return Ok(());
         }
+        // A phi takes over what the loop's body gains of its next value. Where phis hand on to phis, or share, ask the
+        // owner of the rule.
+        let plain = |&next: &ValueId| {
+            next.index() < trace.insts.len()
+                && trace.inst(next).uop != Uop::Phi
+                && phis().filter(|other| *other.1 == next).count() == 1
+        };
+        if !phis().all(|(_, next)| plain(next)) {
+            return self.ask_ownership(trace, start);
+        }
+        reset(&mut self.gained, trace.insts.len(), 0);
+        for (i, inst) in trace.insts.iter().enumerate().skip(start + 1) {
+            let info = inst.uop.info();
+            let ownership = &info.ownership;
+            if inst.sunk || !(ownership.output_owned || (ownership.consumes | ownership.gains) != 0) {
+                continue;
+            }
+            self.gained[i] += i32::from(ownership.output_owned);
+            for (k, arg) in inst.args[..info.inputs.len()].iter().enumerate() {
+                *self.gained.get_mut(arg.index()).ok_or(Reason::VerifierFailed)? += change_of(ownership, k);
+            }
+        }
+        for (phi, next) in phis() {
+            let count = self.gained[next.index()].max(0);
+            self.own(trace, trace.inst(phi).args[0], -count);
+            self.own(trace, phi, count);
+        }
+        Ok(())
+    }
+
+    fn ask_ownership(&mut self, trace: &Trace, start: usize) -> Result<(), Reason> {
         let state = ownership::State::at(trace, start + 1).map_err(|_| Reason::VerifierFailed)?;
-        for v in std::mem::take(&mut self.owned_now) {
-            self.counts[v.index()] = 0;
+        for v in self.owned_now.drain(..) {
+            let uses = &mut self.uses[v.index()];
+            (uses.owned, uses.listed) = (0, false);
         }
         for (v, count) in state.loop_owned(trace) {
             self.own(trace, v, count as i32);
@@ -247,32 +327,25 @@ impl Liveness {
         Ok(())
     }
 
+    #[inline]
     fn own(&mut self, trace: &Trace, value: ValueId, change: i32) {
         let inst = trace.inst(value);
         if change == 0 || inst.sunk || is_constant(inst) {
             return;
         }
-        let count = &mut self.counts[value.index()];
-        if *count == 0 && !self.owned_now.contains(&value) {
+        let uses = &mut self.uses[value.index()];
+        uses.owned += change;
+        if !uses.listed {
+            uses.listed = true;
             self.owned_now.push(value);
         }
-        *count += change;
     }
+}
 
-    /// References that the trace owns after the instruction.
-    fn account(&mut self, trace: &Trace, i: usize, inst: &Inst) {
-        let ownership = &inst.uop.info().ownership;
-        if ownership.output_owned {
-            self.own(trace, ValueId(i as u32), 1);
-        }
-        if (ownership.consumes | ownership.gains) != 0 {
-            for (k, &arg) in inst.inputs().iter().enumerate() {
-                let gains = i32::from(ownership.gains >> k & 1);
-                let consumes = i32::from(ownership.consumes >> k & 1);
-                self.own(trace, arg, gains - consumes);
-            }
-        }
-    }
+/// What an instruction adds to the references owned of its input `k`.
+#[inline]
+fn change_of(ownership: &Ownership, k: usize) -> i32 {
+    i32::from(ownership.gains >> k & 1) - i32::from(ownership.consumes >> k & 1)
 }
 
 fn reset<T: Copy>(vector: &mut Vec<T>, len: usize, value: T) {

@@ -3,7 +3,7 @@
 use super::liveness::{Liveness, is_constant};
 use super::moves::{ParallelMoves, Source};
 use super::{Edit, GENERAL_REGS, Location, Place, Reg, SURVIVING_REGS};
-use crate::ir::{Trace, ValueId};
+use crate::ir::{Inst, Trace, ValueId};
 use crate::random::Random;
 use serigraph_uops::{Kind, Uop};
 
@@ -49,8 +49,8 @@ pub(super) struct ValueState {
 const NO_ENTRY: u32 = u32::MAX;
 
 impl ValueState {
-    fn new(trace: &Trace, index: usize, next_use: u32) -> ValueState {
-        let inst = &trace.insts[index];
+    #[inline]
+    fn new(inst: &Inst, next_use: u32) -> ValueState {
         ValueState {
             next_use,
             chain: NO_ENTRY,
@@ -138,7 +138,7 @@ impl State {
     /// Forgets the last trace. `live` has been computed for this one.
     pub fn reset(&mut self, trace: &Trace, max_slots: u16, seed: Option<u64>) {
         self.values.clear();
-        self.values.extend((0..trace.insts.len()).map(|i| ValueState::new(trace, i, self.live.last_use[i])));
+        self.values.extend((0..trace.insts.len()).map(|i| ValueState::new(&trace.insts[i], self.live.last_use(ValueId(i as u32)))));
         self.reg_value = [ValueId::NONE; 16];
         self.free = GENERAL | FLOAT;
         self.locked = 0;
