@@ -20,6 +20,7 @@ use serigraph_trace::random::Random;
 use serigraph_trace::regalloc::{Location, dump};
 use serigraph_trace::side::side_entry;
 use serigraph_trace::testhost::{TestHost, functions};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,7 @@ struct Machine<'a> {
     /// The trace, its code, and its exits that are linked, or should not be.
     members: Vec<(Trace, Compiled, Vec<usize>)>,
     registers: Option<u64>,
-    texts: Vec<String>,
+    texts: &'a RefCell<Vec<String>>,
 }
 
 impl Machine<'_> {
@@ -44,9 +45,11 @@ impl Machine<'_> {
         let first = self.members.len() as u32 * NUMBERS;
         let link = self.members.first().and_then(|root| root.1.loop_entry.clone());
         let link = link.as_ref().filter(|_| first > 0);
+        self.texts.borrow_mut().push(format!("{trace}entered with {entry:?}, linked to {link:?}\n"));
         let made = compile(&trace, self.table, &mut self.memory, first, entry, link, self.registers);
         let Some((allocation, compiled)) = made else { return false };
-        self.texts.push(format!("{trace}\n{}", dump(&trace, &allocation)));
+        self.texts.borrow_mut().pop();
+        self.texts.borrow_mut().push(format!("{trace}\n{}", dump(&trace, &allocation)));
         self.members.push((trace, compiled, Vec::new()));
         true
     }
@@ -108,7 +111,7 @@ fn check(seed: u64, tables: &[&'static StencilTable]) -> usize {
     let table = random.pick(tables);
     let registers = random.one_in(2).then_some(seed);
     let expected = engine::run(&program, None);
-    let texts = std::cell::RefCell::new(Vec::new());
+    let texts = RefCell::new(Vec::new());
     let result = catch_unwind(AssertUnwindSafe(|| {
         engine::run(
             &program,
@@ -117,15 +120,9 @@ fn check(seed: u64, tables: &[&'static StencilTable]) -> usize {
                 let trace = host.with_current(|| optimise_loop(naive, &types, &OptOptions::default())).ok()?;
                 let memory = code_memory_of(host);
                 let program = &program;
-                let mut machine = Machine { program, table, memory, members: Vec::new(), registers, texts: Vec::new() };
+                let mut machine = Machine { program, table, memory, members: Vec::new(), registers, texts: &texts };
                 machine.add(trace, &[]).then_some(())?;
-                texts.borrow_mut().clone_from(&machine.texts);
-                let texts = &texts;
-                Some(Box::new(move |host, constants| {
-                    let raised = machine.enter(host, constants);
-                    texts.borrow_mut().clone_from(&machine.texts);
-                    raised
-                }))
+                Some(Box::new(move |host, constants| machine.enter(host, constants)))
             }),
         )
     }));

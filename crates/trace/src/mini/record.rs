@@ -508,8 +508,13 @@ impl<'a> Recorder<'a> {
                 self.push_borrowed(value)?;
             }
             Op::StoreFast(slot) => {
-                let old = self.read(slot)?;
+                let mut old = self.read(slot)?;
                 let mut kind = self.release_kind(old)?;
+                if self.bits(old) == 0 {
+                    // A reference to null is none that has to be given up.
+                    old = self.emit(Uop::ConstObject, &[], 0)?;
+                    self.fact(old).constant = true;
+                }
                 if kind == Release::Nothing && self.fact(old).immortal && self.bits(old) != 0 {
                     kind = Release::Plain;
                 }
