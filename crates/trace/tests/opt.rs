@@ -122,27 +122,62 @@ fn texts() {
     }
 }
 
+/// The sum's iteration with its arithmetic done that often.
+fn long_iteration(times: u32) -> Trace {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opt/sum.trace")).unwrap();
+    let input = text.split_once("test loop\n").unwrap().1.split_once("----").unwrap().0;
+    let (start, rest) = input.split_once("  incref v16\n").unwrap();
+    let (_, end) = rest.split_once("  poll_word64 @s5\n").unwrap();
+    let (_, snapshots) = end.split_once("end exit s5\n").unwrap();
+    let (mut body, mut states) = (start.to_string(), String::new());
+    let mut old = "v16".to_string();
+    for n in 1..=times {
+        let (a, b) = (100 * n, 2 * n + 1);
+        body += &format!(
+            "  incref {old}\n  incref v11\n  incref v11\n  v{}: int = unbox_int v11 @s{}\n  v{}: int = int_mul v{}, v{} @s{}
+  v{}: object = box_int v{} @s{}\n  decref_plain v11\n  decref_plain v11\n  v{}: int = unbox_int {old} @s{}
+  v{}: int = unbox_int v{} @s{}\n  v{}: int = int_add v{}, v{} @s{}\n  v{}: object = box_int v{} @s{}
+  decref_plain {old}\n  decref_plain v{}\n  store_slot v{}, {old}, 1\n  decref_plain {old}\n",
+            a, b, a + 1, a, a, b, a + 2, a + 1, b, a + 3, b + 1, a + 4, a + 2, b + 1, a + 5, a + 3, a + 4, b + 1, a + 6, a + 5,
+            b + 1, a + 2, a + 6
+        );
+        states += &format!(
+            "s{b}: [f0 ip=14 top=6 0=v11 1={old} 2=v0 3={old} 4=v11 5=v11]
+s{}: [f0 ip=15 top=5 0=v11 1={old} 2=v0 3={old} 4=v{}]\n",
+            b + 1,
+            a + 2
+        );
+        old = format!("v{}", a + 6);
+    }
+    let first: String = snapshots.lines().take(3).map(|l| format!("{l}\n")).collect();
+    let last = 2 * times + 3;
+    read(&format!(
+        "{body}  poll_word64 @s{last}\nend exit s{last}\n{first}{states}s{last}: [f0 ip=10 top=3 0=v11 1={old} 2=v0] reason poll\n"
+    ))
+    .unwrap()
+}
+
 /// `cargo test --release --test opt -- --ignored --nocapture`: what optimising costs.
 #[test]
 #[ignore = "a measurement"]
 fn speed() {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opt/sum.trace")).unwrap();
-    let input = text.split_once("test loop\n").unwrap().1.split_once("----").unwrap().0;
-    let trace = read(input).unwrap();
-    let types = types();
-    let mut best = f64::MAX;
-    for _ in 0..200 {
-        let copies: Vec<Trace> = (0..100).map(|_| trace.clone()).collect();
-        let start = std::time::Instant::now();
-        for copy in copies {
-            std::hint::black_box(optimise_loop(copy, &types, &OptOptions::default()).unwrap());
+    for times in [1, 10, 50] {
+        let trace = long_iteration(times);
+        let types = types();
+        let mut best = f64::MAX;
+        for _ in 0..200 {
+            let copies: Vec<Trace> = (0..20).map(|_| trace.clone()).collect();
+            let start = std::time::Instant::now();
+            for copy in copies {
+                std::hint::black_box(optimise_loop(copy, &types, &OptOptions::default()).unwrap());
+            }
+            best = best.min(start.elapsed().as_nanos() as f64 / 20.0);
         }
-        best = best.min(start.elapsed().as_nanos() as f64 / 100.0);
+        println!("{} uops, {best:.0} ns, {:.1} ns a uop", trace.insts.len(), best / trace.insts.len() as f64);
+        let spent = std::cell::RefCell::new(Vec::<(&str, u128)>::new());
+        let report = |name: &'static str, _: &Trace, time: std::time::Duration| spent.borrow_mut().push((name, time.as_nanos()));
+        let options = OptOptions { report: Some(&report), ..OptOptions::default() };
+        optimise_loop(trace, &types, &options).unwrap();
+        println!("{:?}", spent.borrow());
     }
-    println!("{} uops, {best:.0} ns, {:.1} ns a uop", trace.insts.len(), best / trace.insts.len() as f64);
-    let spent = std::cell::RefCell::new(Vec::<(&str, u128)>::new());
-    let report = |name: &'static str, _: &Trace, time: std::time::Duration| spent.borrow_mut().push((name, time.as_nanos()));
-    let options = OptOptions { report: Some(&report), ..OptOptions::default() };
-    optimise_loop(trace, &types, &options).unwrap();
-    println!("{:?}", spent.borrow());
 }

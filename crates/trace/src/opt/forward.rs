@@ -86,8 +86,20 @@ pub(super) struct Forward<'a> {
     body: u32,
     /// The trace whose loop a side trace belongs to, until its params are there.
     pub tree: Option<&'a Trace>,
+    /// The truth value that the guard at hand is about, and what it must be.
+    pub tested: Option<(ValueId, bool)>,
     /// What inherited values are the result of.
     pub inherited: Vec<(Inst, ValueId)>,
+}
+
+/// The numbers of the classes in a set.
+fn classes(set: Effects) -> impl Iterator<Item = usize> {
+    let mut left = set.0;
+    std::iter::from_fn(move || {
+        let class = left.trailing_zeros();
+        left &= left.wrapping_sub(1);
+        (class < 16).then_some(class as usize)
+    })
 }
 
 /// The classes an instruction overwrites. Frames that somebody has looked at are left at a guard, and nobody writes into a
@@ -123,6 +135,7 @@ impl<'a> Forward<'a> {
             survey,
             body: u32::MAX,
             tree: None,
+            tested: None,
             inherited: Vec::new(),
         }
     }
@@ -208,6 +221,7 @@ impl<'a> Forward<'a> {
     /// Takes in one instruction whose inputs are values here, and whose snapshot is a recorded one.
     pub fn emit(&mut self, mut inst: Inst) -> Result<ValueId, Contradiction> {
         self.normalise(&mut inst);
+        self.tested = None;
         for _ in 0..8 {
             match self.fold(&inst) {
                 Outcome::Keep => break,
@@ -305,7 +319,7 @@ impl<'a> Forward<'a> {
 
     /// Whether nothing was written to these classes after an instruction.
     fn unwritten_since(&self, value: ValueId, reads: Effects) -> bool {
-        (0..16).all(|class| reads.0 & (1 << class) == 0 || self.last_write[class] <= value.0)
+        classes(reads).all(|class| self.last_write[class] <= value.0)
     }
 
     /// The inherited value that an instruction would compute again.
@@ -332,6 +346,9 @@ impl<'a> Forward<'a> {
         }
         if inst.snapshot.is_some() {
             inst.snapshot = self.snapshot(inst.snapshot);
+            if let Some((value, truth)) = self.tested {
+                inst.snapshot = self.snapshot_with(inst.snapshot, value, !truth);
+            }
         }
         let displaced = memory::stored(&inst).and_then(|(place, _)| self.memory.get(&place));
         let value = self.push(inst);
@@ -358,7 +375,12 @@ impl<'a> Forward<'a> {
         if inst.uop.info().exit != Exit::Guard {
             return Ok(());
         }
-        let saved = inst.args.map(|a| if a.is_some() { Some(self.facts[a.index()]) } else { None });
+        let before_loop = self.survey.is_some() && self.body == u32::MAX;
+        let saved = if before_loop && !self.invariant[value.index()] {
+            inst.args.map(|a| if a.is_some() && self.invariant[a.index()] { Some(self.facts[a.index()]) } else { None })
+        } else {
+            [None; 3]
+        };
         facts::passed(self.types, &mut self.facts, &inst).ok_or(Contradiction)?;
         match inst.uop {
             Uop::GuardType if !self.types.is_fixed(inst.imm) => self.mutable.push(inst.args[0]),
@@ -368,14 +390,9 @@ impl<'a> Forward<'a> {
             }
             _ => {}
         }
-        let before_loop = self.survey.is_some() && self.body == u32::MAX;
-        if before_loop && !self.invariant[value.index()] {
-            for (arg, fact) in inst.args.into_iter().zip(saved) {
-                if let Some(fact) = fact
-                    && self.invariant[arg.index()]
-                {
-                    self.facts[arg.index()] = fact;
-                }
+        for (arg, fact) in inst.args.into_iter().zip(saved) {
+            if let Some(fact) = fact {
+                self.facts[arg.index()] = fact;
             }
         }
         Ok(())
@@ -387,10 +404,8 @@ impl<'a> Forward<'a> {
         let [a, b, _] = inst.args;
         let writes = overwrites(inst.uop);
         if !writes.is_empty() {
-            for class in 0..16 {
-                if writes.0 & (1 << class) != 0 {
-                    self.last_write[class] = value.0 + 1;
-                }
+            for class in classes(writes) {
+                self.last_write[class] = value.0 + 1;
             }
             if writes.contains(Effects::ESCAPE) {
                 self.forget_mutable_types();
@@ -512,6 +527,35 @@ impl<'a> Forward<'a> {
         let name = SnapshotId(self.out.snapshots.len() as u32 - 1);
         self.names.snapshots[recorded.index()] = name;
         name
+    }
+
+    /// A snapshot where a truth value is known: its box is one of the two bools.
+    fn snapshot_with(&mut self, id: SnapshotId, value: ValueId, truth: bool) -> SnapshotId {
+        let is_box = |trace: &Trace, object: ValueId| {
+            let inst = trace.inst(object);
+            inst.uop == Uop::BoxBool && inst.args[0] == value
+        };
+        let out = &self.out;
+        if !out.frames(id).iter().any(|frame| out.slots(frame).iter().any(|slot| is_box(out, slot.value))) {
+            return id;
+        }
+        let object = self.constant(Uop::ConstObject, if truth { self.types.true_ } else { self.types.false_ });
+        let out = &mut self.out;
+        let Snapshot { first, count, .. } = out.snapshots[id.index()];
+        let new_first = out.frame_states.len() as u32;
+        for index in first..first + count {
+            let frame = out.frame_states[index as usize];
+            let start = out.slot_values.len() as u32;
+            for slot in frame.first..frame.first + frame.count {
+                let SlotValue { slot, value } = out.slot_values[slot as usize];
+                let value = if is_box(out, value) { object } else { value };
+                out.slot_values.push(SlotValue { slot, value });
+            }
+            out.frame_states.push(FrameState { first: start, ..frame });
+        }
+        let snapshot = out.snapshots[id.index()];
+        out.snapshots.push(Snapshot { first: new_first, ..snapshot });
+        SnapshotId(out.snapshots.len() as u32 - 1)
     }
 
     fn frame(&mut self, recorded: FrameId) -> FrameId {

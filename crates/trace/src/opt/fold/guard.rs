@@ -123,6 +123,9 @@ impl Forward<'_> {
         if fact.constant() == Some(0) {
             return decided(!truth);
         }
+        if self.is_truth(value) && self.tested.is_none() {
+            self.tested = Some((value, truth));
+        }
         let made = *self.out.inst(value);
         let [a, b, _] = made.args;
         let swapped = [b, a];
