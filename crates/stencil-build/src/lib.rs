@@ -3,7 +3,7 @@
 //! ```text
 //! table + bodies --wrappers, compile--> object file --object--> functions with relocations
 //!   --code--> basic blocks --place--> hot and cold code --registers--> register holes, proved for every placement
-//!   --gates--> constraints for the register allocator --write, listing--> stencils.rs, stencils.txt
+//!   --gates--> constraints for the register allocator --write, listing--> stencils.rs, stencils.lst
 //! ```
 //!
 //! Each uop is compiled once for each table, with its operands in fixed registers ([`signature`]). Where the numbers of these
@@ -38,7 +38,7 @@ struct Finished {
     facts: gates::Facts,
 }
 
-/// The body of the build script of `serigraph-stencil`: writes `stencils.rs` and `stencils.txt` to `OUT_DIR`.
+/// The body of the build script of `serigraph-stencil`: writes `stencils.rs` and `stencils.lst` to `OUT_DIR`.
 pub fn build() -> Result<(), BuildError> {
     let bodies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../uops/bodies");
     let layout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../uops/src/layout.rs");
@@ -80,7 +80,7 @@ pub fn build() -> Result<(), BuildError> {
         tables.push((table, result?));
     }
     let (code, listing) = (write::tables(&tables)?, listing::tables(&tables));
-    let listing_path = out.join("stencils.txt");
+    let listing_path = out.join("stencils.lst");
     std::fs::write(&listing_path, format!("{first_line}\n{listing}"))
         .map_err(|e| BuildError::io(&listing_path, e))?;
     std::fs::write(&target, format!("{first_line}\n{code}"))

@@ -9,7 +9,7 @@ use crate::compile::Table;
 use crate::place::Section;
 use crate::signature::OUTPUT;
 
-/// The text of `stencils.txt`, but for its first line.
+/// The text of `stencils.lst`, but for its first line.
 pub fn tables(tables: &[(&&Table, Vec<Finished>)]) -> String {
     let mut text = String::from(
         "// Operands are in the registers they were compiled with: inputs in r13 r14 r15 or xmm3 xmm4, the result in r8 or xmm2.\n\

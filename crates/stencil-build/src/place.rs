@@ -26,6 +26,8 @@ pub struct Section {
 pub struct Placed {
     pub hot: Section,
     pub cold: Section,
+    /// The hot code ends with a conditional jump to the exit, and there is no other way to its end than past that jump.
+    pub ends_with_exit: bool,
 }
 
 /// The largest offset a hole may have.
@@ -120,7 +122,24 @@ pub fn place(graph: &Graph, signature: &Signature) -> Result<Placed, BuildError>
         }
         Ok(section)
     };
+    let goes_on = |item: &&Item| {
+        matches!(
+            item,
+            Item::Jump(Jump {
+                target: Target::Next,
+                ..
+            })
+        )
+    };
+    let last = hot.last();
     Ok(Placed {
+        ends_with_exit: matches!(
+            last,
+            Some(Item::Jump(Jump {
+                condition: Some(_),
+                target: Target::Exit
+            }))
+        ) && !hot.iter().chain(&cold).any(|item| goes_on(&item)),
         hot: encode(&hot, &hot_long, false)?,
         cold: encode(&cold, &cold_long, true)?,
     })

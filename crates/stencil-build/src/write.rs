@@ -151,7 +151,7 @@ fn write_stencil(
     let commutes = tied.is_some() && signature.uop.is_some_and(|uop| COMMUTATIVE.contains(&uop));
     let _ = writeln!(
         text,
-        "Stencil {{ name: {:?}, hot: {}, cold: {}, holes: &[{holes}], small: {}, tied: {}, \
+        "Stencil {{ name: {:?}, hot: {}, cold: {}, holes: &[{holes}], small: {}, tied: {}, ends_with_exit: {}, \
          constraints: Constraints {{ inputs: [{a}, {b}, {c}], output: {output}, output_may_alias: {}, \
          output_before_exit: {}, restores: {}, clobbers_caller_saved: {}, has_exit: {}, hot_size: {} }} }},",
         signature.name,
@@ -159,6 +159,7 @@ fn write_stencil(
         code(&placed.cold),
         index(small),
         index(tied),
+        placed.ends_with_exit,
         facts.output_may_alias | (commutes as u8) << 1,
         facts.output_before_exit,
         tied.is_some() as u8 | (commutes as u8) << 1,

@@ -4,24 +4,24 @@
 //! (jumps from one buffer to the other, to exits, to the runtime) is kept as a list of fixups until [`Assembler::finish`] has
 //! the block. Errors are kept too: the first one comes out of `finish`.
 
-use serigraph_uops::{Immediate, Uop, layout};
+use serigraph_uops::Uop;
 
 use crate::error::CodeError;
 use crate::memory::{Block, CodeAddress, CodeMemory};
-use crate::patch;
-use crate::register::{Fp, Gp, Register};
+use crate::register::Register;
 use crate::stencil::{
-    CallTarget, Code, DataSymbol, Hole, HoleValue, OUTPUT, Stencil, StencilTable, Width,
+    CallTarget, Code, DataSymbol, HoleValue, OUTPUT, Stencil, StencilTable, Width,
 };
-use crate::tables::machine;
+use crate::trace_code::{ExitCode, Site, TraceCode};
+use crate::{immediate, patch};
 
 /// A place in the hot code that is or will be known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Label(u32);
+pub struct Label(pub(crate) u32);
 
 /// A way out of the trace: an index into the exits of its [`TraceCode`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ExitLabel(u32);
+pub struct ExitLabel(pub(crate) u32);
 
 impl ExitLabel {
     /// The how-manieth exit of the trace it is.
@@ -69,12 +69,13 @@ pub struct Assembler {
     /// The number of each exit.
     exits: Vec<u32>,
     alignment: usize,
-    /// Where the last stencil begins.
-    last_start: u32,
+    /// Where the hot code ended after the last stencil that ends with a conditional jump to its exit.
+    exit_end: u32,
     error: Option<CodeError>,
 }
 
-const UNBOUND: u32 = u32::MAX;
+/// The offset of a label that is not bound, or of a stub that is not made.
+pub(crate) const UNBOUND: u32 = u32::MAX;
 /// The least alignment of a trace.
 const TRACE_ALIGNMENT: usize = 16;
 /// The alignment of a loop's head: a cache line.
@@ -108,7 +109,7 @@ impl Assembler {
             labels: Vec::new(),
             exits: Vec::new(),
             alignment: TRACE_ALIGNMENT,
-            last_start: 0,
+            exit_end: UNBOUND,
             error: None,
         }
     }
@@ -128,10 +129,11 @@ impl Assembler {
         self.labels.clear();
         self.exits.clear();
         self.alignment = TRACE_ALIGNMENT;
+        self.exit_end = UNBOUND;
         self.error = None;
     }
 
-    fn fail(&mut self, error: CodeError) {
+    pub(crate) fn fail(&mut self, error: CodeError) {
         self.error.get_or_insert(error);
     }
 
@@ -179,19 +181,8 @@ impl Assembler {
         if constraints.has_exit && exit.is_none() {
             return self.fail(CodeError::NoExit(uop));
         }
-        let value = match uop.info().immediate {
-            Immediate::Slot => indexed(layout::FRAME_LOCALS, immediate),
-            Immediate::Int32 if uop == Uop::TupleItemImm => indexed(layout::TUPLE_ITEMS, immediate),
-            Immediate::ArgIndex if immediate < layout::ARGS as u64 => {
-                layout::ACTIVATION_ARGS as u64 + immediate * 8
-            }
-            Immediate::ArgCount if immediate < layout::ARGS as u64 => {
-                immediate | layout::VECTORCALL_ARGUMENTS_OFFSET
-            }
-            Immediate::ArgIndex | Immediate::ArgCount => {
-                return self.fail(CodeError::Immediate(uop, immediate));
-            }
-            _ => immediate,
+        let Ok(value) = immediate::value(uop, immediate) else {
+            return self.fail(CodeError::Immediate(uop, immediate));
         };
         if stencil.small != u16::MAX && value <= i32::MAX as u64 {
             stencil = &table.stencils[stencil.small as usize];
@@ -209,7 +200,7 @@ impl Assembler {
     }
 
     /// Copies a stencil and patches what is known; the rest become fixups.
-    fn copy(
+    pub(crate) fn copy(
         &mut self,
         stencil: &'static Stencil,
         numbers: &[u8; 4],
@@ -218,7 +209,6 @@ impl Assembler {
     ) -> Result<(), patch::OutOfRange> {
         let hot_start = self.hot.len();
         let cold_start = self.cold.len();
-        self.last_start = hot_start as u32;
         append(&mut self.hot, &stencil.hot, numbers);
         if stencil.cold.size > 0 {
             append(&mut self.cold, &stencil.cold, numbers);
@@ -231,15 +221,15 @@ impl Assembler {
             let at = start + hole.offset as usize;
             let target = match hole.value {
                 HoleValue::Immediate => {
-                    patch_immediate(buffer, at, hole, immediate)?;
+                    immediate::patch(buffer, at, hole, immediate)?;
                     continue;
                 }
                 HoleValue::DivisorMagic => {
-                    patch_immediate(buffer, at, hole, divisor(immediate)?.0)?;
+                    immediate::patch(buffer, at, hole, immediate::divisor(immediate)?.0)?;
                     continue;
                 }
                 HoleValue::DivisorShift => {
-                    patch_immediate(buffer, at, hole, divisor(immediate)?.1)?;
+                    immediate::patch(buffer, at, hole, immediate::divisor(immediate)?.1)?;
                     continue;
                 }
                 HoleValue::Exit => {
@@ -276,115 +266,10 @@ impl Assembler {
                 target,
             });
         }
+        if stencil.ends_with_exit {
+            self.exit_end = self.position();
+        }
         Ok(())
-    }
-
-    /// Copies a machine stencil; its immediate has been checked.
-    fn machine(&mut self, index: usize, input: u8, output: u8, immediate: u64) {
-        let copied = self.copy(
-            &self.table.stencils[index],
-            &[input, 0, 0, output],
-            immediate,
-            ExitLabel(u32::MAX),
-        );
-        debug_assert!(
-            copied.is_ok(),
-            "immediates of machine stencils are checked by their callers"
-        );
-    }
-
-    /// Copies a general register.
-    pub fn move_gp(&mut self, to: Gp, from: Gp) {
-        if to != from {
-            self.machine(machine::MOVE_GP, number(from), number(to), 0);
-        }
-    }
-    /// Copies a float register.
-    pub fn move_fp(&mut self, to: Fp, from: Fp) {
-        if to != from {
-            self.machine(machine::MOVE_FP, number(from), number(to), 0);
-        }
-    }
-    /// Keeps a general register in the scratch register that [`Self::restore_gp`] reads. Only moves, spills and reloads leave it alone.
-    pub fn save_gp(&mut self, from: Gp) {
-        self.machine(machine::SAVE_GP, number(from), 0, 0);
-    }
-    /// Copies what [`Self::save_gp`] kept.
-    pub fn restore_gp(&mut self, to: Gp) {
-        self.machine(machine::RESTORE_GP, 0, number(to), 0);
-    }
-    /// Keeps a float register in the scratch register that [`Self::restore_fp`] reads. Only moves, spills and reloads leave it alone.
-    pub fn save_fp(&mut self, from: Fp) {
-        self.machine(machine::SAVE_FP, number(from), 0, 0);
-    }
-    /// Copies what [`Self::save_fp`] kept.
-    pub fn restore_fp(&mut self, to: Fp) {
-        self.machine(machine::RESTORE_FP, 0, number(to), 0);
-    }
-    /// Stores a general register in a spill slot.
-    pub fn spill_gp(&mut self, slot: u32, from: Gp) {
-        let offset = self.spill_offset(slot);
-        self.machine(machine::SPILL_GP, number(from), 0, offset);
-    }
-    /// Loads a general register from a spill slot.
-    pub fn reload_gp(&mut self, to: Gp, slot: u32) {
-        let offset = self.spill_offset(slot);
-        self.machine(machine::RELOAD_GP, 0, number(to), offset);
-    }
-    /// Stores a float register in a spill slot.
-    pub fn spill_fp(&mut self, slot: u32, from: Fp) {
-        let offset = self.spill_offset(slot);
-        self.machine(machine::SPILL_FP, number(from), 0, offset);
-    }
-    /// Loads a float register from a spill slot.
-    pub fn reload_fp(&mut self, to: Fp, slot: u32) {
-        let offset = self.spill_offset(slot);
-        self.machine(machine::RELOAD_FP, 0, number(to), offset);
-    }
-    /// Loads the scratch register that [`Self::restore_gp`] reads from a spill slot.
-    pub fn reload_saved(&mut self, slot: u32) {
-        let offset = self.spill_offset(slot);
-        self.machine(machine::RELOAD_SAVED, 0, 0, offset);
-    }
-    /// Stores what [`Self::save_gp`] or [`Self::reload_saved`] kept in a spill slot.
-    pub fn spill_saved(&mut self, slot: u32) {
-        let offset = self.spill_offset(slot);
-        self.machine(machine::SPILL_SAVED, 0, 0, offset);
-    }
-
-    fn spill_offset(&mut self, slot: u32) -> u64 {
-        if slot as usize >= layout::SPILL_SLOTS {
-            self.fail(CodeError::SpillSlot(slot));
-            return 0;
-        }
-        layout::ACTIVATION_SPILLS as u64 + 8 * slot as u64
-    }
-
-    /// Puts a constant into a general register, in the shortest way. The flags are lost.
-    pub fn constant_gp(&mut self, to: Gp, bits: u64) {
-        self.constant_number(number(to), bits);
-    }
-    /// Puts the double of these bits into a float register.
-    pub fn constant_fp(&mut self, to: Fp, bits: u64) {
-        self.constant_fp_number(number(to), bits);
-    }
-
-    fn constant_number(&mut self, to: u8, bits: u64) {
-        let form = match bits {
-            0 => machine::CONST_ZERO,
-            _ if u32::try_from(bits).is_ok() => machine::CONST_U32,
-            _ if i32::try_from(bits as i64).is_ok() => machine::CONST_I32,
-            _ => machine::CONST_64,
-        };
-        self.machine(form, 0, to, bits);
-    }
-    fn constant_fp_number(&mut self, to: u8, bits: u64) {
-        let form = if bits == 0 {
-            machine::CONST_FP_ZERO
-        } else {
-            machine::CONST_FP
-        };
-        self.machine(form, 0, to, bits);
     }
 
     /// A label that is not bound yet.
@@ -418,24 +303,15 @@ impl Assembler {
     /// Appends the back edge of a loop. If the code ends with a conditional jump to an exit, that one is turned round: it becomes
     /// the back edge, and the jump to the exit comes after it, where it is seldom reached.
     pub fn jump_back(&mut self, label: Label) {
-        let end = self.hot.len();
-        let Some(&site) = self
-            .sites
-            .last()
-            .filter(|s| !s.cold && s.offset as usize + 4 == end)
-        else {
+        let end = self.position();
+        let is_last = |site: &Site| !site.cold && site.offset + 4 == end;
+        let turnable = self.exit_end == end && !self.labels.contains(&end);
+        let Some(index) = self.sites.iter().rposition(is_last).filter(|_| turnable) else {
             return self.jump(label);
         };
-        let start = self.last_start as usize;
-        if start + 6 > end
-            || self.hot[end - 6] != 0x0f
-            || self.hot[end - 5] & 0xf0 != 0x80
-            || self.may_reach_end(start, end)
-        {
-            return self.jump(label);
-        }
-        self.hot[end - 5] ^= 1;
-        self.sites.pop();
+        let site = self.sites.remove(index);
+        // The lowest bit of the opcode of a conditional jump, `0f 80+condition`, inverts its condition.
+        self.hot[site.offset as usize - 1] ^= 1;
         self.fixups.push(Fixup {
             at: site.offset,
             cold: false,
@@ -444,30 +320,6 @@ impl Assembler {
             target: Target::Label(label.0),
         });
         self.jump_exit(ExitLabel(site.exit));
-    }
-    /// Whether anything but the last instruction might go on at the end of the last stencil. (Any bytes that could be a
-    /// jump there count as one.)
-    fn may_reach_end(&self, start: usize, end: usize) -> bool {
-        let holes = |f: &Fixup| matches!(f.target, Target::Hot(to) if to as usize == end);
-        let mut jumps = (start..end - 6).filter(|&at| {
-            let byte = |i: usize| self.hot[at + i];
-            let short = at as isize + 2 + byte(1) as i8 as isize;
-            let near = |size: usize| {
-                let offset = (1..=4)
-                    .rev()
-                    .fold(0, |o, i| o << 8 | i32::from(byte(size - 5 + i)));
-                at as isize + size as isize + offset as isize
-            };
-            match byte(0) {
-                0x70..=0x7f | 0xe0..=0xe3 | 0xeb => short == end as isize,
-                0x0f if at + 6 <= end => near(6) == end as isize,
-                0xe9 => near(5) == end as isize,
-                _ => false,
-            }
-        });
-        self.labels.contains(&(end as u32))
-            || self.fixups.iter().any(holes)
-            || jumps.next().is_some()
     }
     /// Appends a jump to an exit. It can be linked like a guard's.
     pub fn jump_exit(&mut self, exit: ExitLabel) {
@@ -623,38 +475,6 @@ impl Assembler {
     }
 }
 
-/// Writes a value that does not depend on any address.
-#[inline]
-fn patch_immediate(
-    buffer: &mut [u8],
-    at: usize,
-    hole: &Hole,
-    value: u64,
-) -> Result<(), patch::OutOfRange> {
-    let value = value.wrapping_add(hole.addend as i64 as u64);
-    match hole.width {
-        Width::Signed32 => patch::patch_32s(buffer, at, value),
-        Width::Unsigned32 => patch::patch_32u(buffer, at, value),
-        Width::Absolute8 => patch::patch_8u(buffer, at, value),
-        Width::Absolute64 | Width::Relative32 => {
-            patch::patch_64(buffer, at, value);
-            Ok(())
-        }
-    }
-}
-
-/// The multiplier and the shift that divide numbers below 2**63 by `divisor` (see the body of `int_floordiv_imm`).
-fn divisor(divisor: u64) -> Result<(u64, u64), patch::OutOfRange> {
-    if !(2..1 << 31).contains(&divisor) {
-        return Err(patch::OutOfRange);
-    }
-    let bits = 64 - (divisor - 1).leading_zeros();
-    let magic = (1u128 << (63 + bits)).div_ceil(divisor.into());
-    u64::try_from(magic)
-        .map(|magic| (magic, u64::from(bits) - 1))
-        .map_err(|_| patch::OutOfRange)
-}
-
 /// The input in whose register the result is, if the stencil that works in place will do.
 #[inline]
 fn tied_input(inputs: &[Register], output: Register, restores: u8) -> Option<usize> {
@@ -680,101 +500,5 @@ fn append(buffer: &mut Vec<u8>, code: &Code, numbers: &[u8; 4]) {
         }
         patch::patch_registers(to, code.registers, numbers);
         buffer.set_len(start + code.size as usize);
-    }
-}
-
-/// The offset of an element of a table of words.
-fn indexed(first: usize, index: u64) -> u64 {
-    (first as u64).wrapping_add(index.wrapping_mul(8))
-}
-
-fn number(register: impl Into<Register>) -> u8 {
-    register.into().hardware()
-}
-
-/// An exit of published code.
-#[derive(Clone, Copy, Debug)]
-struct ExitCode {
-    number: u32,
-    stub: u32,
-}
-
-/// A jump to an exit.
-#[derive(Clone, Copy, Debug)]
-struct Site {
-    exit: u32,
-    /// The offset of its relative hole in its buffer, or, once the trace is placed, in the trace.
-    offset: u32,
-    cold: bool,
-}
-
-/// The published code of a trace. It is not freed by dropping this: see [`CodeMemory::free`].
-#[derive(Debug)]
-pub struct TraceCode {
-    block: Block,
-    base: usize,
-    hot_size: u32,
-    code_size: u32,
-    labels: Box<[u32]>,
-    exits: Box<[ExitCode]>,
-    sites: Box<[Site]>,
-}
-
-impl TraceCode {
-    /// Its block.
-    pub fn block(&self) -> Block {
-        self.block
-    }
-    /// The address of its first instruction.
-    pub fn entry(&self) -> CodeAddress {
-        CodeAddress::new(self.base)
-    }
-    /// The address of a label of the assembler that made it; `None` if the label was not bound.
-    pub fn label(&self, label: Label) -> Option<CodeAddress> {
-        let offset = self
-            .labels
-            .get(label.0 as usize)
-            .copied()
-            .filter(|&o| o != UNBOUND)?;
-        Some(CodeAddress::new(self.base + offset as usize))
-    }
-    /// Bytes of hot code.
-    pub fn hot_size(&self) -> usize {
-        self.hot_size as usize
-    }
-    /// Bytes of code, without the constants after it.
-    pub fn code_size(&self) -> usize {
-        self.code_size as usize
-    }
-    /// The numbers of the exits, in the order they were made.
-    pub fn exit_numbers(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
-        self.exits.iter().map(|exit| exit.number)
-    }
-    /// Makes everything that leaves by an exit go to `target` instead, in the same state of the registers. Only for the
-    /// thread that holds the host's lock, while no other thread executes code of this memory.
-    pub fn link(
-        &self,
-        memory: &mut CodeMemory,
-        exit: ExitLabel,
-        target: CodeAddress,
-    ) -> Result<(), CodeError> {
-        memory.retarget(self.block, self.sites_of(exit), target)
-    }
-    /// Makes a linked exit leave again, under the same conditions.
-    pub fn unlink(&self, memory: &mut CodeMemory, exit: ExitLabel) -> Result<(), CodeError> {
-        match self.exits.get(exit.index()) {
-            Some(code) if code.stub != UNBOUND => {
-                let stub = CodeAddress::new(self.base + code.stub as usize);
-                memory.retarget(self.block, self.sites_of(exit), stub)
-            }
-            _ => Ok(()),
-        }
-    }
-    fn sites_of(&self, exit: ExitLabel) -> impl Iterator<Item = u32> + Clone + '_ {
-        let first = self.sites.partition_point(|site| site.exit < exit.0);
-        self.sites[first..]
-            .iter()
-            .take_while(move |site| site.exit == exit.0)
-            .map(|site| site.offset)
     }
 }

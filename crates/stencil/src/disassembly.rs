@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, OpKind};
 
-use crate::assembler::TraceCode;
 use crate::memory::CodeMemory;
+use crate::trace_code::TraceCode;
 
 /// The instructions of a trace as text, one a line: offset from the start of the trace, bytes, instruction. Relative targets inside
 /// the trace are shown as offsets, too, and functions of the runtime by their names.

@@ -19,16 +19,19 @@ mod assembler;
 #[cfg(feature = "disassembly")]
 mod disassembly;
 mod error;
+mod immediate;
 mod memory;
+mod moves;
 pub mod patch;
 mod register;
 mod runtime;
 mod shim;
 mod stencil;
 mod tables;
+mod trace_code;
 
 pub use activation::{ARGS, Activation, PollWord, SPILL_SLOTS};
-pub use assembler::{Assembler, ExitLabel, Label, TraceCode};
+pub use assembler::{Assembler, ExitLabel, Label};
 #[cfg(feature = "disassembly")]
 pub use disassembly::disassemble;
 pub use error::CodeError;
@@ -41,3 +44,4 @@ pub use stencil::{
     StencilTable, Width,
 };
 pub use tables::LISTING;
+pub use trace_code::TraceCode;

@@ -201,6 +201,8 @@ pub struct Stencil {
     /// The stencil that works in place, for the result in the register of input 0 (or of input 1, by exchanging the two, if
     /// `restores` says so): an index into the table, or `u16::MAX`. Its code names operand 0 where the result goes.
     pub tied: u16,
+    /// The hot code ends with a conditional jump to the exit, and there is no other way to its end than past that jump.
+    pub ends_with_exit: bool,
     /// For the register allocator.
     pub constraints: Constraints,
 }

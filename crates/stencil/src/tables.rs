@@ -44,6 +44,7 @@ const NO_STENCIL: Stencil = Stencil {
     holes: &[],
     small: u16::MAX,
     tied: u16::MAX,
+    ends_with_exit: false,
     constraints: Constraints {
         inputs: [None; 3],
         output: None,
@@ -59,7 +60,7 @@ const NO_STENCIL: Stencil = Stencil {
 include!(concat!(env!("OUT_DIR"), "/stencils.rs"));
 
 /// The path of the listing that the build wrote: each stencil's instructions beside its bytes and holes.
-pub const LISTING: &str = concat!(env!("OUT_DIR"), "/stencils.txt");
+pub const LISTING: &str = concat!(env!("OUT_DIR"), "/stencils.lst");
 
 #[cfg(test)]
 mod tests {

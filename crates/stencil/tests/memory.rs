@@ -329,3 +329,44 @@ fn disassembly_is_for_people() {
     ];
     assert_eq!(lines, wanted, "{text}");
 }
+
+#[test]
+fn the_back_edge_turns_the_last_exit_round() {
+    let mut memory = memory(1 << 16);
+    let poll = PollWord {
+        word: std::ptr::null(),
+        expected: 0,
+    };
+    // Count down from 5; leave by exit 1 when the guard at the end fails. With two jumps to the exit, the last is turned.
+    for last in [Uop::GuardTrue, Uop::GuardIntGtImm] {
+        let mut assembler = Assembler::new(StencilTable::select());
+        let exit = assembler.exit(1);
+        assembler.constant_gp(Gp::new(0), 5);
+        assembler.constant_gp(Gp::new(1), 0);
+        let head = assembler.label();
+        assembler.bind(head);
+        assembler.uop(Uop::IntAddWrapImm, &[gp(1)], gp(1), 10, None);
+        assembler.uop(Uop::IntAddWrapImm, &[gp(0)], gp(0), -1i64 as u64, None);
+        let before = assembler.position();
+        assembler.uop(last, &[gp(0)], Register::NONE, 0, Some(exit));
+        let guard = assembler.position() - before;
+        assembler.jump_back(head);
+        assert_eq!(assembler.position(), before + guard + 5);
+        let code = assembler.finish(&mut memory).unwrap();
+        // SAFETY: the loop touches no memory.
+        let (left, count) = unsafe {
+            enter(code.entry(), std::ptr::null_mut(), &[poll; 2], |a| {
+                (a.exit, a.gp(Gp::new(1)))
+            })
+        };
+        assert_eq!((left, count), (1, 50));
+        let bytes = memory.code(code.block());
+        let end = before as usize + guard as usize;
+        assert_eq!((bytes[end - 6], bytes[end]), (0x0f, 0xe9));
+        let back = i32::from_le_bytes(bytes[end - 4..end].try_into().unwrap());
+        assert_eq!(
+            end as i64 + back as i64,
+            code.label(head).unwrap().get() as i64 - code.entry().get() as i64
+        );
+    }
+}
