@@ -54,6 +54,9 @@ struct Scan {
 
 /// Runs the pass.
 pub(super) fn run(trace: &mut Trace) {
+    if !trace.insts.iter().any(|inst| inst.uop == Uop::IncRef) {
+        return;
+    }
     let count = trace.insts.len();
     let fresh = ValueState { owned: 0, holders: 0, lost: 0, pending: NONE, looked: 0 };
     let mut scan = Scan {
@@ -120,6 +123,7 @@ impl Scan {
                 return;
             }
             Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef if self.release(trace, inst.args[0], at) => return,
+            Uop::LoopStart => return self.enter_loop(trace, at),
             Uop::LoadSlot => return self.hold(inst.imm, ValueId(at), at),
             Uop::TakeSlot => self.hold(inst.imm, ValueId::NONE, at),
             Uop::GuardUnshared | Uop::GuardShared => self.values[inst.args[0].index()].looked = at,
@@ -147,6 +151,18 @@ impl Scan {
         }
         if info.writes.intersects(Effects::HEAP) {
             self.fields = at;
+        }
+    }
+
+    /// What was taken before the loop is not given up in it, and slots that it stores to hold something else each turn.
+    fn enter_loop(&mut self, trace: &Trace, at: u32) {
+        for state in &mut self.values {
+            state.pending = NONE;
+        }
+        for inst in &trace.insts[at as usize..] {
+            if let Uop::StoreSlot | Uop::SyncSlot | Uop::TakeSlot = inst.uop {
+                self.hold(inst.imm, ValueId::NONE, at);
+            }
         }
     }
 
