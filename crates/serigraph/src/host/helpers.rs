@@ -151,6 +151,7 @@ helpers! {
     GetAttribute "PyObject_GetAttr" Object2 ffi::PyObject_GetAttr;
     SetAttribute "PyObject_SetAttr" Status3 ffi::PyObject_SetAttr;
     DeleteAttribute "del owner.name" Status2 delete_attribute;
+    ExchangeValue "puts an object into an instance at an index, gives what was there: instance, index, value, name" Args exchange_value;
     SuperAttribute "super(class, self).name" Args super_attribute;
     Iterate "PyObject_GetIter" Object1 ffi::PyObject_GetIter;
     Next "next(iterator), or the mark of exhaustion" Object1 next;
@@ -309,6 +310,29 @@ fn none() -> Object {
 unsafe extern "C" fn delete_attribute(owner: Object, name: Object) -> c_int {
     // SAFETY: live objects, by the contract of helpers.
     unsafe { ffi::PyObject_SetAttr(owner, name, null_mut()) }
+}
+
+/// Of an instance whose attributes are in it, at an index that has a value. Nothing can fail but for memory.
+unsafe extern "C" fn exchange_value(args: *const Object) -> Object {
+    // SAFETY: an instance with inline values, a small int and a live object; the instance's reference to the old value becomes
+    // the result's.
+    unsafe {
+        let (instance, value) = (*args, *args.add(2));
+        let index = ffi::PyLong_AsSsize_t(*args.add(1)).max(0) as usize;
+        let place = instance.byte_add(serigraph_cpython::layout().instance.first_value + 8 * index).cast::<Object>();
+        let old = place.read();
+        if object::has_dict_object(super::bits(instance)) {
+            // Its dict looks at the same values, and wants to know.
+            let old = ffi::Py_NewRef(old);
+            if ffi::PyObject_GenericSetAttr(instance, *args.add(3), value) < 0 {
+                decref(old);
+                return null_mut();
+            }
+            return old;
+        }
+        place.write(ffi::Py_NewRef(value));
+        old
+    }
 }
 
 /// Arguments: the global `super`, class, self, name, and whether it had arguments in the source (`None`: no).

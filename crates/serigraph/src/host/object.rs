@@ -252,6 +252,94 @@ pub fn is_subtype(class: u64, of: u64) -> bool {
     unsafe { ffi::PyType_IsSubtype(object(class).cast(), object(of).cast()) != 0 }
 }
 
+/// What is known of an attribute of the instances of a class, as long as the class keeps its version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Attribute {
+    /// The version tag of the class.
+    pub version: u32,
+    /// What the class (or a base) has under the name, or 0.
+    pub in_class: u64,
+    /// How instances keep their attributes.
+    pub kept: Kept,
+}
+
+/// How the instances of a class keep their attributes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kept {
+    /// They have none of their own.
+    Nowhere,
+    /// In the instance, by the shared table of keys at this address; the index of the name, or how many names there are.
+    Inline {
+        /// The table.
+        keys: u64,
+        /// Where the attribute is.
+        index: Result<u64, u64>,
+    },
+}
+
+/// Looks an attribute up in a class whose instances find attributes by the ordinary rules; `None` if it is not that simple.
+pub fn attribute(class: u64, name: u64) -> Option<Attribute> {
+    const INLINE_VALUES: u64 = 1 << 2;
+    const MANAGED_DICT: u64 = 1 << 4;
+    const HEAP_TYPE: u64 = 1 << 9;
+    let fields = &layout().type_object;
+    let flags = word(class, fields.flags);
+    if flags & HEAP_TYPE == 0 || !has_generic_getattr(class) {
+        return None;
+    }
+    let in_class = type_lookup(class, name);
+    // The look-up has given the class a version, if it can have one.
+    let version = word(class, fields.version_tag) as u32;
+    if version == 0 || (in_class != 0 && is_data_descriptor(in_class)) {
+        return None;
+    }
+    if flags & (INLINE_VALUES | MANAGED_DICT) == 0 && dict_offset(class) == 0 {
+        return Some(Attribute { version, in_class, kept: Kept::Nowhere });
+    }
+    if layout().instance.inline_values == 0 || flags & INLINE_VALUES == 0 {
+        return None;
+    }
+    let keys = word(class, fields.cached_keys);
+    if keys == 0 {
+        return None;
+    }
+    let keys_fields = &layout().dict_keys;
+    // SAFETY: a field of the table of keys that the class shares with its instances.
+    let log2_index_bytes = unsafe { object(keys).byte_add(keys_fields.log2_index_bytes).cast::<u8>().read() };
+    let entries = keys_fields.indices + (1 << log2_index_bytes);
+    let count = word(keys, keys_fields.entry_count);
+    let found = (0..count).find(|&i| word(keys, entries + i as usize * keys_fields.unicode_entry_size) == name);
+    Some(Attribute { version, in_class, kept: Kept::Inline { keys, index: found.ok_or(count) } })
+}
+
+/// Whether the attributes in an instance are its attributes.
+pub fn has_inline_values(o: u64) -> bool {
+    // SAFETY: an instance of a class whose instances have inline values: the flag is a byte in it.
+    unsafe { object(o).byte_add(layout().instance.inline_values_valid).cast::<u8>().read() != 0 }
+}
+
+/// An attribute kept in an instance; 0 if it is not set.
+pub fn inline_value(o: u64, index: u64) -> u64 {
+    word(o, layout().instance.first_value + 8 * index as usize)
+}
+
+/// Whether an instance of a class with a managed dict has a dict object.
+pub fn has_dict_object(o: u64) -> bool {
+    // SAFETY: the managed word is in front of such an instance.
+    unsafe { object(o).byte_sub(layout().instance.dict_or_values_before).cast::<u64>().read() != 0 }
+}
+
+/// Whether attributes of instances of a class are set by the ordinary rules.
+pub fn has_generic_setattr(class: u64) -> bool {
+    let generic: unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> i32 = ffi::PyObject_GenericSetAttr;
+    word(class, layout().type_object.setattro) == generic as *const () as u64
+}
+
+/// Whether an object is a descriptor: what `tp_descr_get` says.
+pub fn is_descriptor(o: u64) -> bool {
+    word(type_address(o), layout().type_object.descr_get) != 0
+}
+
 /// The dict of a module.
 pub fn module_dict(o: u64) -> u64 {
     word(o, layout().module.dict)
