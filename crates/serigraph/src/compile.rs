@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use serigraph_cpython::code::CodeRef;
+use serigraph_cpython::frame::FramePtr;
 use serigraph_cpython::threads::Thread;
 use serigraph_cpython::{Owned, ffi, layout};
 use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget};
@@ -18,7 +19,7 @@ use serigraph_trace::regalloc::{self, Allocation, Location};
 use serigraph_uops::Reason;
 
 use crate::dump::Stage;
-use crate::executor::{Compiled, Executor, Exit, ExitState, Kind, ValidWord, entry_types};
+use crate::executor::{Compiled, Executor, Exit, ExitState, Kind, ValidWord, entry_checks, link_checks};
 use crate::header::TraceId;
 use crate::host_types::host_types;
 use crate::record::Dependency;
@@ -29,6 +30,8 @@ use crate::{attach, log, native, state};
 pub struct Job {
     /// How the trace came to be.
     pub kind: Kind,
+    /// The running frame, brought to where the recording stopped.
+    pub frame: FramePtr,
     /// The code of f0.
     pub code: CodeRef,
     /// The header, or the instruction of the exit.
@@ -78,13 +81,13 @@ fn reason_of(error: CodeError) -> Reason {
     }
 }
 
-/// The trace that the recording can link to, with what it expects.
+/// The traces at the header that the recording has come to whose loops take the state it has left.
 fn targets(job: &Job) -> Vec<Rc<Compiled>> {
     let Some(header) = job.reached else { return Vec::new() };
     state::with(|s| {
         let executors =
             s.codes.get(&job.code.as_ptr().addr()).and_then(|d| d.find(header)).map_or(&[][..], |h| &h.executors);
-        let linkable = |id: &TraceId| s.traces.get(*id).map(|t| t.compiled.clone()).filter(|c| c.machine.loop_entry.is_some());
+        let linkable = |id: &TraceId| s.traces.get(*id).map(|t| t.compiled.clone()).filter(|c| c.machine.loop_entry.is_some() && c.accepts_link(job.frame));
         executors.iter().filter_map(linkable).collect()
     })
 }
@@ -149,7 +152,7 @@ fn any_front(job: &Job) -> Result<Front, Reason> {
     let mut targets = targets(job);
     // The own tree's loop first: its invariants are at hand.
     targets.sort_by_key(|t| tree.as_ref().is_none_or(|tree| tree.id != t.id));
-    let mut result = Err(Reason::NotLooping);
+    let mut result = Err(Reason::TypesUnstable);
     for target in &targets {
         result = run(Some(target));
         if !matches!(result, Err(Reason::TypesUnstable | Reason::NotLooping)) {
@@ -291,7 +294,6 @@ fn install(
             .zip(plan_ids)
             .map(|(point, &plan)| Exit {
                 plan,
-                snapshot: point.snapshot,
                 at: point.inst,
                 reason: trace.snapshots[point.snapshot.index()].reason,
                 is_error: point.error,
@@ -315,7 +317,8 @@ fn install(
             exits,
             first_exit,
             valid: job.valid,
-            entry_types: entry_types(&trace),
+            entry_checks: entry_checks(&trace),
+            link_checks: link_checks(&trace, &host_types()),
             inline_depth: job.inline_depth,
             inline_bytes: inline_bytes(&trace),
             constants: job.constants,

@@ -59,11 +59,6 @@ impl Dump {
         self.wanted[stage as usize]
     }
 
-    /// Whether any is.
-    pub fn any(&self) -> bool {
-        self.wanted.contains(&true)
-    }
-
     /// Writes one stage of a trace. A dump that cannot be written is no reason to stop the program.
     pub fn write(&mut self, trace: u32, place: &str, stage: Stage, text: &str) {
         let text = format!("# trace {trace} at {place}: {}\n{text}\n", stage.name());

@@ -55,7 +55,6 @@ pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, heade
         let address = code.as_ptr().addr();
         let limits = &s.options.limits;
         let header = s.codes.entry(address).or_default().header(header, limits);
-        let due = header.count();
         if !header.executors.is_empty() {
             let ids: &[u32] = &header.executors;
             for &id in ids {
@@ -67,7 +66,7 @@ pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, heade
             }
             s.stats.not_entered.count(Reason::EntryTypes);
         }
-        match due {
+        match header.count() {
             Due::Wait => Next::GoOn,
             Due::Never => Next::Disable,
             Due::Record => Next::Record,

@@ -8,8 +8,10 @@ use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::frame::FramePtr;
 use serigraph_cpython::refs::type_of;
 use serigraph_trace::exit::{PlanId, Plans};
-use serigraph_trace::ir::{SnapshotId, Trace, ValueId};
+use serigraph_trace::ir::{ParamSource, Trace, ValueId};
+use serigraph_trace::opt::HostTypes;
 use serigraph_trace::regalloc::Location;
+use serigraph_uops::layout::{INT_DIGITS, INT_TAG};
 use serigraph_uops::{Effects, Reason, Uop};
 
 use crate::dump::Stage;
@@ -35,8 +37,6 @@ pub enum Kind {
 pub struct Exit {
     /// What has to be done to go on in the interpreter.
     pub plan: PlanId,
-    /// The state it restores.
-    pub snapshot: SnapshotId,
     /// The instruction that leaves (the number of instructions: the end).
     pub at: ValueId,
     /// Why it is taken.
@@ -63,7 +63,7 @@ impl ExitState {
     pub fn new(reason: Reason, is_error: bool, hot_exit: u32) -> ExitState {
         // What is left for these reasons is not a path that a trace could follow.
         let is_path = !is_error
-            && !matches!(reason, Reason::PollExit | Reason::InvalidExit | Reason::ErrorExit | Reason::TraceEnd);
+            && !matches!(reason, Reason::PollExit | Reason::InvalidExit | Reason::ErrorExit);
         ExitState { counter: 0, due: if is_path { hot_exit } else { u32::MAX }, attempts: 0, side: None }
     }
 
@@ -87,11 +87,6 @@ impl ValidWord {
     /// The assumptions no longer hold.
     pub fn break_it(&self) {
         self.0.set(1);
-    }
-    /// Whether they hold.
-    #[inline]
-    pub fn holds(&self) -> bool {
-        self.0.get() == 0
     }
 }
 
@@ -122,13 +117,16 @@ pub struct Compiled {
     pub machine: serigraph_emit::Compiled,
     /// Whether its assumptions hold.
     pub valid: ValidWord,
-    /// Types that slots of f0 must have for its first guards to hold.
-    pub entry_types: Vec<(u32, u64)>,
+    /// What the slots of f0 must hold for its first guards to hold.
+    pub entry_checks: Vec<SlotCheck>,
+    /// What they must hold at the header for its loop to be linked to.
+    pub link_checks: Vec<SlotCheck>,
     /// Levels of Python recursion it takes at most.
     pub inline_depth: u32,
     /// Bytes of data stack that the inlined frames of an exit take at most.
     pub inline_bytes: usize,
     /// Objects in its code that it keeps alive.
+    #[expect(dead_code, reason = "held, not read")]
     pub constants: Vec<Owned>,
     /// The trace it ends in a link to.
     pub links_to: Option<TraceId>,
@@ -158,16 +156,15 @@ pub struct Executor {
 }
 
 impl Compiled {
-    /// Whether the slots of a frame have the types that the first guards of the trace ask for.
+    /// Whether the first guards of the trace will hold, as far as the types of the slots tell.
     #[inline]
     pub fn accepts(&self, frame: FramePtr) -> bool {
-        self.entry_types.iter().all(|&(slot, type_address)| {
-            // SAFETY: the slots of a frame are valid references or null.
-            unsafe {
-                let object = *frame.slot(slot);
-                !object.is_null() && type_of(object).addr() as u64 == type_address
-            }
-        })
+        self.entry_checks.iter().all(|check| check.holds(frame))
+    }
+
+    /// Whether a trace that stands at the header in this state should link to the loop.
+    pub fn accepts_link(&self, frame: FramePtr) -> bool {
+        self.link_checks.iter().all(|check| check.holds(frame))
     }
 
     /// Bytes of machine code.
@@ -176,21 +173,88 @@ impl Compiled {
     }
 }
 
-/// The types that slots of f0 must have for the first guards of a trace to hold: what tells peers apart without entering.
-pub fn entry_types(trace: &Trace) -> Vec<(u32, u64)> {
-    let mut types = Vec::new();
-    for inst in &trace.insts {
+/// What a slot of f0 must hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlotCheck {
+    /// The slot.
+    pub slot: u32,
+    /// The exact type of the object in it.
+    pub type_address: u64,
+    /// It is an int that must fit 64 bits.
+    pub is_unboxed_int: bool,
+}
+
+impl SlotCheck {
+    /// Whether the slot of a frame holds such an object.
+    #[inline]
+    fn holds(&self, frame: FramePtr) -> bool {
+        // SAFETY: the slots of a frame are valid references or null; an int has a tag, and as many digits as it says.
+        unsafe {
+            let object = *frame.slot(self.slot);
+            if object.is_null() || type_of(object).addr() as u64 != self.type_address {
+                return false;
+            }
+            if !self.is_unboxed_int {
+                return true;
+            }
+            let digits = object.cast::<u8>().add(INT_TAG).cast::<u64>().read() >> 3;
+            // Three digits have 90 bits, of which 63 may be used (that the least int of all would fit is no matter here).
+            digits < 3 || (digits == 3 && object.cast::<u8>().add(INT_DIGITS + 8).cast::<u32>().read() < 8)
+        }
+    }
+}
+
+/// What the first guards of a trace check of the slots: what tells peers apart without entering.
+pub fn entry_checks(trace: &Trace) -> Vec<SlotCheck> {
+    let mut checks: Vec<SlotCheck> = Vec::new();
+    let mut loads: Vec<(u32, ValueId)> = Vec::new();
+    for (i, inst) in trace.insts.iter().enumerate() {
         match inst.uop {
             Uop::LoopStart => break,
-            Uop::GuardType => {
-                let loaded = trace.inst(inst.args[0]);
-                if loaded.uop == Uop::LoadSlot {
-                    types.push((loaded.imm as u32, inst.imm));
+            Uop::LoadSlot => loads.push((inst.imm as u32, ValueId(i as u32))),
+            Uop::GuardType | Uop::UnboxInt => {
+                let Some(&(slot, _)) = loads.iter().find(|(_, value)| *value == inst.args[0]) else { continue };
+                if inst.uop == Uop::GuardType {
+                    checks.push(SlotCheck { slot, type_address: inst.imm, is_unboxed_int: false });
+                } else if let Some(check) = checks.iter_mut().find(|c| c.slot == slot) {
+                    check.is_unboxed_int = true;
                 }
             }
             uop if uop.info().writes.intersects(Effects::FRAME) => break,
             _ => {}
         }
     }
-    types
+    checks
+}
+
+/// What the parameters of a trace's loop, and the slice that computes them, check of the slots.
+pub fn link_checks(trace: &Trace, types: &HostTypes) -> Vec<SlotCheck> {
+    let mut checks: Vec<SlotCheck> = Vec::new();
+    let mut add = |slot: u32, type_address: u64, is_unboxed_int: bool| {
+        match checks.iter_mut().find(|c| c.slot == slot && c.type_address == type_address) {
+            Some(check) => check.is_unboxed_int |= is_unboxed_int,
+            None => checks.push(SlotCheck { slot, type_address, is_unboxed_int }),
+        }
+    };
+    for param in &trace.loop_params {
+        match param.source {
+            ParamSource::SlotObject { slot, type_address } if type_address != 0 => add(slot, type_address, false),
+            ParamSource::SlotInt(slot) => add(slot, types.int, true),
+            ParamSource::SlotFloat(slot) => add(slot, types.float, false),
+            ParamSource::SlotBool(slot) => add(slot, types.bool_, false),
+            ParamSource::SlotObject { .. } | ParamSource::IterField { .. } | ParamSource::Invariant => {}
+        }
+    }
+    for &value in &trace.loop_slice {
+        let inst = trace.inst(value);
+        if !matches!(inst.uop, Uop::GuardType | Uop::UnboxInt) {
+            continue;
+        }
+        let loaded = trace.inst(inst.args[0]);
+        if loaded.uop == Uop::LoadSlot {
+            let is_unbox = inst.uop == Uop::UnboxInt;
+            add(loaded.imm as u32, if is_unbox { types.int } else { inst.imm }, is_unbox);
+        }
+    }
+    checks
 }

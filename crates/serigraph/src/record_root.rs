@@ -1,11 +1,10 @@
 //! A hot header: one iteration is recorded and compiled.
 
-use serigraph_cpython::Owned;
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::ffi;
 use serigraph_cpython::frame::{FramePtr, Owner};
 use serigraph_cpython::threads::Thread;
-use serigraph_trace::exit::plan_exit_at;
+use serigraph_trace::exit::{PlanId, plan_exit_at};
 use serigraph_trace::regalloc::Location;
 use serigraph_uops::Reason;
 
@@ -89,38 +88,32 @@ pub unsafe fn finish(
             unsafe { ffi::Py_FatalError(c"serigraph: a recording cannot be left; please report this".as_ptr()) }
         }
     };
+    let plan = plans.plan(PlanId(0));
     let raised = matches!(outcome, Outcome::Aborted(Abort { raised: true, .. }));
-    // An exception that is pending is not to be seen by what compiling runs.
+    // What leaving runs, and what compiling looks at, must not see a pending exception.
     let exception = raised.then(crate::raise::take);
-    let mut garbage: Vec<Owned> = Vec::new();
-    match outcome {
-        Outcome::Aborted(abort) => {
-            garbage = constants;
-            failed(code, origin, abort.code, abort.ip, abort.reason);
-        }
-        Outcome::Loop | Outcome::Reached(_) => {
-            let reached = match outcome {
-                Outcome::Reached(header) => Some(header),
-                _ => None,
-            };
-            let (kind, ip) = match origin {
-                Origin::Header(ip) => (Kind::Root, ip),
-                Origin::Exit { parent, exit, ip, .. } => (Kind::Side { parent, exit }, ip),
-            };
-            let job = Job { kind, code, ip, trace, reached, entry, dependencies, constants, inline_depth, valid };
-            match compile::compile(job) {
-                Ok(_) => {}
-                Err((reason, constants)) => {
-                    garbage = constants;
-                    failed(code, origin, code, ip, reason);
-                }
-            }
-        }
-    }
-    let plan = plans.plan(serigraph_trace::exit::PlanId(0));
     // SAFETY: by the caller's promise; the plan is that of the recording's end.
     let handled = unsafe { exit::leave_with(thread, frame, code, plan, &Recorded(&values), exception) };
-    drop(garbage);
+    let reached = match outcome {
+        Outcome::Aborted(abort) => {
+            // Nothing is compiled; with an exception set, nothing more is run than counting.
+            failed(code, origin, abort.code, abort.ip, abort.reason);
+            drop(constants);
+            return handled;
+        }
+        Outcome::Loop => None,
+        Outcome::Reached(header) => Some(header),
+    };
+    let (kind, ip) = match origin {
+        Origin::Header(ip) => (Kind::Root, ip),
+        Origin::Exit { parent, exit, ip } => (Kind::Side { parent, exit }, ip),
+    };
+    let job = Job { kind, frame, code, ip, trace, reached, entry, dependencies, constants, inline_depth, valid };
+    // What it relies on is checked again: leaving may have run anything.
+    if let Err((reason, constants)) = compile::compile(job) {
+        failed(code, origin, code, ip, reason);
+        drop(constants);
+    }
     handled
 }
 

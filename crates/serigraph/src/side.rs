@@ -14,7 +14,7 @@ use crate::executor::{Compiled, ValidWord};
 use crate::exit::{self, InActivation, Values};
 use crate::record::{Side, SideFrame, Start};
 use crate::record_root::{self, Origin};
-use crate::{attach, compile, enter, recording, state};
+use crate::{attach, compile, enter, log, recording, state};
 
 /// Whether a side trace may be recorded here and now.
 pub fn may_record(thread: Thread, code: CodeRef, parent: &Compiled, index: u32) -> bool {
@@ -59,6 +59,7 @@ pub unsafe fn record(
     let (entry, locations) = match begun {
         Ok(begun) => begun,
         Err(reason) => {
+            log!(Error, "no side trace of trace {} can begin at {}\n{}", parent.id, exit.at, parent.trace);
             record_root::failed(code, origin(parent, index, parent.ip), code, parent.ip, reason);
             let plan = parent.plans.plan(exit.plan);
             // SAFETY: by the caller's promise.
