@@ -62,13 +62,20 @@ fn error<T>(at: usize, message: String) -> Result<T> {
     Err(OwnershipError { at: ValueId(at as u32), message })
 }
 
+/// How many references to a value the trace owns.
+#[derive(Clone, Copy, Default, Debug)]
+struct Counter {
+    count: i32,
+    /// It is in the list of counted values.
+    listed: bool,
+}
+
 /// References and slots at one point of a trace. Goes forward with [`State::enter`] and [`State::apply`].
 #[derive(Clone, Debug)]
 pub struct State {
-    counts: Vec<i32>,
+    counts: Vec<Counter>,
     /// Values that have or had a count, each once.
     counted: Vec<ValueId>,
-    in_counted: Vec<bool>,
     /// Values that are known to be null.
     nulls: Vec<ValueId>,
     slots: Vec<SlotMemory>,
@@ -131,9 +138,8 @@ impl State {
         }
         let held = slots.iter().rposition(|s| *s != SlotMemory::Dead).map_or(0, |last| last as u32 + 1);
         let mut state = State {
-            counts: vec![0; trace.insts.len()],
-            counted: Vec::new(),
-            in_counted: vec![false; trace.insts.len()],
+            counts: vec![Counter::default(); trace.insts.len()],
+            counted: Vec::with_capacity(16),
             nulls: Vec::new(),
             slots,
             locals: trace.locals,
@@ -161,7 +167,7 @@ impl State {
     /// How many references to a value the trace owns.
     #[inline]
     pub fn owned(&self, value: ValueId) -> i32 {
-        self.counts[value.index()]
+        self.counts[value.index()].count
     }
 
     /// Whether a value is known to be null here.
@@ -171,17 +177,17 @@ impl State {
 
     /// All values of which the trace owns references, with the counts.
     pub fn all_owned(&self) -> impl Iterator<Item = (ValueId, u32)> + '_ {
-        let counts = self.counted.iter().map(|&v| (v, self.counts[v.index()].max(0) as u32));
+        let counts = self.counted.iter().map(|&v| (v, self.owned(v).max(0) as u32));
         counts.filter(|&(v, count)| count > 0 && !self.is_null(v))
     }
 
     /// Makes the list of counted values short again.
     pub(crate) fn forget_uncounted(&mut self) {
-        let (counts, in_counted) = (&self.counts, &mut self.in_counted);
+        let counts = &mut self.counts;
         self.counted.retain(|v| {
-            let keep = counts[v.index()] != 0;
-            in_counted[v.index()] = keep;
-            keep
+            let counter = &mut counts[v.index()];
+            counter.listed = counter.count != 0;
+            counter.listed
         });
     }
 
@@ -213,19 +219,20 @@ impl State {
         self.loop_counts.iter().copied().chain(phis).filter(|&(_, n)| n > 0).map(|(v, n)| (v, n as u32))
     }
 
-    fn add(&mut self, value: ValueId, count: i32) {
-        let i = value.index();
-        self.counts[i] += count;
+    #[inline]
+    fn add(&mut self, value: ValueId, count: i32) -> i32 {
+        let counter = &mut self.counts[value.index()];
+        counter.count += count;
         self.version += 1;
-        if !self.in_counted[i] {
-            self.in_counted[i] = true;
+        if !std::mem::replace(&mut counter.listed, true) {
             self.counted.push(value);
         }
+        counter.count
     }
 
+    #[inline]
     fn take(&mut self, at: usize, value: ValueId, count: i32) -> Result<()> {
-        self.add(value, -count);
-        if self.counts[value.index()] < 0 && !self.is_null(value) {
+        if self.add(value, -count) < 0 && !self.is_null(value) {
             return error(at, format!("takes a reference to {value} that the trace does not own"));
         }
         Ok(())
@@ -305,13 +312,21 @@ impl State {
 
     fn enter_loop(&mut self, trace: &Trace, at: usize) -> Result<()> {
         let End::Loop(next) = &trace.end else { return error(at, "a loop without a back edge".into()) };
-        let body = BodyEffects::of(trace, at + 1);
-        let phis: Vec<Carried> = trace
-            .phis()
-            .zip(next)
-            .map(|(phi, &next)| Carried { phi, initial: trace.inst(phi).args[0], next, object: trace.inst(phi).kind == Kind::Object })
-            .collect();
-        self.phi_counts = body.phi_counts(&phis, |initial| self.counts[initial.index()]);
+        let objects = trace.phis().any(|phi| trace.inst(phi).kind == Kind::Object);
+        let phis: Vec<Carried> = match objects {
+            true => (trace.phis().zip(next))
+                .map(|(phi, &next)| {
+                    let inst = trace.inst(phi);
+                    Carried { phi, initial: inst.args[0], next, object: inst.kind == Kind::Object }
+                })
+                .collect(),
+            // Nothing to hand over.
+            false => Vec::new(),
+        };
+        self.phi_counts = match objects {
+            true => BodyEffects::of(trace, at + 1).phi_counts(&phis, |initial| self.owned(initial)),
+            false => Vec::new(),
+        };
         self.loop_counts.clear();
         for (i, carried) in phis.iter().enumerate() {
             let count = self.phi_counts[i];
@@ -323,10 +338,10 @@ impl State {
         for i in 0..self.counted.len() {
             let value = self.counted[i];
             if value.index() < at {
-                self.loop_counts.push((value, self.counts[value.index()]));
+                self.loop_counts.push((value, self.owned(value)));
             }
         }
-        for &(slot, back) in &body.slots {
+        for (slot, back) in written_slots(trace, at + 1) {
             let memory = match (self.slot(slot), back) {
                 _ if !trace.loop_synced.contains(&slot) => SlotMemory::Stale,
                 (SlotMemory::Stale, _) => return error(at, format!("slot {slot} is stale where the loop wants it synced")),
@@ -360,7 +375,7 @@ impl State {
         Ok(())
     }
 
-    /// At the back edge: whether counts and slots are as they were at the loop start.
+    /// At the back edge: whether counts and slots are as they were at the loop start. The counts are lost with this.
     pub fn check_back_edge(&mut self, trace: &Trace) -> Result<()> {
         let at = trace.insts.len();
         let (End::Loop(next), Some(start)) = (&trace.end, trace.loop_start) else { return Ok(()) };
@@ -370,11 +385,11 @@ impl State {
         }
         self.phi_counts = counts;
         for &(value, count) in &self.loop_counts {
-            self.counts[value.index()] -= count;
+            self.counts[value.index()].count -= count;
         }
-        let odd = self.counted.iter().find(|v| self.counts[v.index()] != 0 && !self.is_null(**v));
+        let odd = self.counted.iter().find(|&&v| self.owned(v) != 0 && !self.is_null(v));
         if let Some(&value) = odd {
-            let more = self.counts[value.index()];
+            let more = self.owned(value);
             return error(at, format!("each turn of the loop ({start}) leaves the trace with {more} more references to {value}"));
         }
         for slot in 0..self.slots.len().max(self.loop_slots.len()) {
@@ -398,21 +413,32 @@ struct Carried {
     object: bool,
 }
 
-/// What one turn of the loop changes.
+/// Slots whose memory the loop body, from instruction `first` on, writes, with what they hold at the back edge.
+fn written_slots(trace: &Trace, first: usize) -> Vec<(u32, SlotMemory)> {
+    let mut slots: Vec<(u32, SlotMemory)> = Vec::new();
+    for inst in &trace.insts[first..] {
+        let memory = match inst.uop {
+            Uop::StoreSlot | Uop::SyncSlot => SlotMemory::Holds(inst.args[0]),
+            Uop::TakeSlot => SlotMemory::Dead,
+            _ => continue,
+        };
+        match slots.iter_mut().find(|(slot, _)| u64::from(*slot) == inst.imm) {
+            Some(entry) => entry.1 = memory,
+            None => slots.push((inst.imm as u32, memory)),
+        }
+    }
+    slots
+}
+
+/// References that one turn of the loop takes and gives, by value.
 struct BodyEffects {
     counts: Vec<i32>,
-    /// Slots whose memory the body writes, with what they hold at the back edge.
-    slots: Vec<(u32, SlotMemory)>,
 }
 
 impl BodyEffects {
     fn of(trace: &Trace, first: usize) -> BodyEffects {
         let mut counts = vec![0; trace.insts.len()];
-        let mut slots: Vec<(u32, SlotMemory)> = Vec::new();
-        for (i, inst) in trace.insts.iter().enumerate().skip(first) {
-            if inst.sunk {
-                continue;
-            }
+        for (i, inst) in trace.insts.iter().enumerate().skip(first).filter(|(_, inst)| !inst.sunk) {
             let ownership = &inst.uop.info().ownership;
             counts[i] += i32::from(ownership.output_owned);
             if ownership.gains | ownership.consumes != 0 {
@@ -420,17 +446,8 @@ impl BodyEffects {
                     counts[arg.index()] += i32::from(ownership.gains >> bit & 1) - i32::from(ownership.consumes >> bit & 1);
                 }
             }
-            let memory = match inst.uop {
-                Uop::StoreSlot | Uop::SyncSlot => SlotMemory::Holds(inst.args[0]),
-                Uop::TakeSlot => SlotMemory::Dead,
-                _ => continue,
-            };
-            match slots.iter_mut().find(|(slot, _)| u64::from(*slot) == inst.imm) {
-                Some(entry) => entry.1 = memory,
-                None => slots.push((inst.imm as u32, memory)),
-            }
         }
-        BodyEffects { counts, slots }
+        BodyEffects { counts }
     }
 
     /// How many references each phi takes over.

@@ -13,7 +13,7 @@ pub struct Exits {
     /// The instructions that can leave, in order, with their plans; last the end, if it is an exit, as the number of
     /// instructions.
     pub exits: Vec<(ValueId, PlanId)>,
-    /// References and slots at the end of the trace.
+    /// Slots at the end of the trace, and references, if it does not end with a back edge.
     pub end: State,
 }
 
@@ -42,7 +42,7 @@ pub fn plan_exits(trace: &Trace) -> Result<Exits, OwnershipError> {
             exits.push((ValueId(end as u32), plan_once(&mut state, end, snapshot)?));
         }
         End::Exit(_) | End::Link { .. } => {}
-        End::Loop(_) => state.clone().check_back_edge(trace)?,
+        End::Loop(_) => state.check_back_edge(trace)?,
     }
     Ok(Exits { plans: planner.plans, exits, end: state })
 }
