@@ -381,10 +381,11 @@ impl<'a> Recorder<'a> {
     // --- Numbers.
 
     fn raw_int(&mut self, value: ValueId) -> Result<ValueId, Stop> {
-        if let Some(raw) = self.fact(value).raw {
+        let exact = self.type_of(value);
+        if let (Some(raw), Some(Type::Int | Type::Bool)) = (self.fact(value).raw, exact) {
             return Ok(raw);
         }
-        let raw = match self.type_of(value) {
+        let raw = match exact {
             Some(Type::Bool) => {
                 self.guard_type(value, Type::Bool)?;
                 self.emit(Uop::UnboxBool, &[value], 0)?
