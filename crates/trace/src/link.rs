@@ -29,28 +29,53 @@ struct Linker<'a> {
 }
 
 /// Appends what the loop of `target` needs to `trace`, whose [`End::Exit`] is the state at the target's header.
-pub fn link(trace: &mut Trace, target_number: u32, target: &Trace, types: &HostTypes) -> Result<(), Reason> {
-    let End::Exit(header) = trace.end else { return Err(Reason::NotLooping) };
+pub fn link(
+    trace: &mut Trace,
+    target_number: u32,
+    target: &Trace,
+    types: &HostTypes,
+) -> Result<(), Reason> {
+    let End::Exit(header) = trace.end else {
+        return Err(Reason::NotLooping);
+    };
     if header.is_none() || target.loop_start.is_none() || trace.frames(header).len() != 1 {
         return Err(Reason::NotLooping);
     }
     let state = trace.slots(&trace.frames(header)[0]).to_vec();
     let names = vec![ValueId::NONE; target.insts.len()];
-    let mut linker = Linker { trace, target, types, state, header, names };
+    let mut linker = Linker {
+        trace,
+        target,
+        types,
+        state,
+        header,
+        names,
+    };
     linker.fill_stack()?;
     linker.copy_slice()?;
     for param in &target.loop_params {
         linker.names[param.value.index()] = linker.parameter(param.source, param.value)?;
     }
     linker.take_turns()?;
-    let args = target.loop_params.iter().map(|param| linker.names[param.value.index()]).collect();
-    trace.end = End::Link { target: target_number, args };
+    let args = target
+        .loop_params
+        .iter()
+        .map(|param| linker.names[param.value.index()])
+        .collect();
+    trace.end = End::Link {
+        target: target_number,
+        args,
+    };
     Ok(())
 }
 
 impl Linker<'_> {
     fn push(&mut self, uop: Uop, args: &[ValueId], imm: u64) -> ValueId {
-        let snapshot = if uop.info().exit == Exit::Never { SnapshotId::NONE } else { self.header };
+        let snapshot = if uop.info().exit == Exit::Never {
+            SnapshotId::NONE
+        } else {
+            self.header
+        };
         self.trace.push(Inst::new(uop, args, imm, snapshot))
     }
 
@@ -59,7 +84,12 @@ impl Linker<'_> {
         if let Some(known) = self.state.iter().find(|s| s.slot == slot) {
             return known.value;
         }
-        let entry = self.trace.entry_slots.iter().find(|e| e.slot == slot).map(|e| e.value);
+        let entry = self
+            .trace
+            .entry_slots
+            .iter()
+            .find(|e| e.slot == slot)
+            .map(|e| e.value);
         let value = entry.unwrap_or_else(|| self.push(Uop::LoadSlot, &[], slot.into()));
         self.state.push(SlotValue { slot, value });
         value
@@ -86,7 +116,10 @@ impl Linker<'_> {
 
     fn parameter(&mut self, source: ParamSource, value: ValueId) -> Result<ValueId, Reason> {
         Ok(match source {
-            ParamSource::SlotObject { slot, type_address: 0 } => self.slot(slot),
+            ParamSource::SlotObject {
+                slot,
+                type_address: 0,
+            } => self.slot(slot),
             ParamSource::SlotObject { slot, type_address } => self.typed(slot, type_address)?,
             ParamSource::SlotInt(slot) => {
                 let object = self.typed(slot, self.types.int)?;
@@ -116,12 +149,26 @@ impl Linker<'_> {
                 self.names[value.index()] = self.slot(inst.imm as u32);
                 continue;
             }
-            let args = inst.args.map(|a| if a.is_some() { self.names[a.index()] } else { a });
+            let args = inst.args.map(|a| {
+                if a.is_some() {
+                    self.names[a.index()]
+                } else {
+                    a
+                }
+            });
             if inst.uop == Uop::GuardType {
                 self.check_not_null(args[0])?;
             }
-            let snapshot = if inst.snapshot.is_some() { self.header } else { SnapshotId::NONE };
-            self.names[value.index()] = self.trace.push(Inst { args, snapshot, ..inst });
+            let snapshot = if inst.snapshot.is_some() {
+                self.header
+            } else {
+                SnapshotId::NONE
+            };
+            self.names[value.index()] = self.trace.push(Inst {
+                args,
+                snapshot,
+                ..inst
+            });
         }
         Ok(())
     }
@@ -136,7 +183,8 @@ impl Linker<'_> {
         let is_own = |slot: &Option<u32>| {
             slot.is_none_or(|slot| {
                 let value = self.state.iter().find(|s| s.slot == slot).map(|s| s.value);
-                value.is_some_and(|value| unroll::is_own(self.trace, self.types, &self.state, value))
+                value
+                    .is_some_and(|value| unroll::is_own(self.trace, self.types, &self.state, value))
             })
         };
         let mut own: Vec<bool> = lazy.iter().map(is_own).collect();
@@ -165,13 +213,21 @@ impl Linker<'_> {
         let phis: Vec<ValueId> = target.phis().collect();
         for (i, slot) in lazy.iter().enumerate() {
             let Some(slot) = *slot else { continue };
-            let from = phis.iter().position(|phi| *phi == target.end_args()[i]).and_then(|p| lazy[p]);
+            let from = phis
+                .iter()
+                .position(|phi| *phi == target.end_args()[i])
+                .and_then(|p| lazy[p]);
             let object = match from.and_then(|from| before.iter().find(|s| s.slot == from)) {
                 Some(object) if !own[i] => object.value,
                 _ => {
                     let param = target.loop_params[i];
                     let raw = self.names[param.value.index()];
-                    self.trace.push(unroll::box_of(target.inst(param.value).kind, param.source, self.types, raw))
+                    self.trace.push(unroll::box_of(
+                        target.inst(param.value).kind,
+                        param.source,
+                        self.types,
+                        raw,
+                    ))
                 }
             };
             if let Some(entry) = self.state.iter_mut().find(|s| s.slot == slot) {
@@ -214,7 +270,8 @@ impl Linker<'_> {
                 }
             }
             if !in_memory {
-                let Some(value) = self.state.iter().find(|s| s.slot == slot).map(|s| s.value) else {
+                let Some(value) = self.state.iter().find(|s| s.slot == slot).map(|s| s.value)
+                else {
                     return Err(Reason::NotLooping);
                 };
                 let null = self.push(Uop::ConstObject, &[], 0);

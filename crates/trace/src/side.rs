@@ -11,8 +11,8 @@
 //! sink. Stores that the parent's exits would have done to iterators are done first thing, for the optimiser to sink too.
 
 use crate::ir::{
-    End, EntrySlot, FrameId, FrameState, Inherited, InlinedFrame, Inst, ParamSource, PendingStore, SlotValue, Snapshot,
-    SnapshotId, Trace, ValueId,
+    End, EntrySlot, FrameId, FrameState, Inherited, InlinedFrame, Inst, ParamSource, PendingStore,
+    SlotValue, Snapshot, SnapshotId, Trace, ValueId,
 };
 use crate::ownership::{SlotMemory, State};
 use serigraph_uops::{Effects, Exit, Kind, Reason, Uop};
@@ -45,7 +45,12 @@ pub struct SideFrameState {
 
 /// Writes that no invariant of a loop depends on.
 const HARMLESS: Effects = Effects(
-    Effects::COUNTS.0 | Effects::FRAME.0 | Effects::FRAME_IP.0 | Effects::ARGS.0 | Effects::ITERATOR.0 | Effects::FLOAT_BOX.0,
+    Effects::COUNTS.0
+        | Effects::FRAME.0
+        | Effects::FRAME_IP.0
+        | Effects::ARGS.0
+        | Effects::ITERATOR.0
+        | Effects::FLOAT_BOX.0,
 );
 
 struct Entry<'a> {
@@ -70,19 +75,39 @@ pub fn side_entry(parent: &Trace, parent_number: u32, exit: ValueId) -> Result<S
         params: Vec::new(),
         names: vec![ValueId::NONE; parent.insts.len()],
     };
-    let owned: Vec<(ValueId, u32)> = state.all_owned().filter(|(v, n)| *n > 0 && !is_null(parent, *v)).collect();
+    let owned: Vec<(ValueId, u32)> = state
+        .all_owned()
+        .filter(|(v, n)| *n > 0 && !is_null(parent, *v))
+        .collect();
     entry.hand_over(snapshot, parent_number, exit, &owned);
     entry.make_values(snapshot);
     entry.make_boxes(snapshot);
     entry.set_slots(snapshot, &state);
-    entry.trace.entry_owned = owned.iter().map(|&(v, n)| (entry.names[v.index()], n)).collect();
+    entry.trace.entry_owned = owned
+        .iter()
+        .map(|&(v, n)| (entry.names[v.index()], n))
+        .collect();
     let frames = entry.inlined(snapshot);
     for store in parent.stores(snapshot) {
-        let (object, value) = (entry.names[store.object.index()], entry.names[store.value.index()]);
-        entry.trace.push(Inst::new(Uop::IterStore, &[object, value], store.offset.into(), SnapshotId::NONE));
+        let (object, value) = (
+            entry.names[store.object.index()],
+            entry.names[store.value.index()],
+        );
+        entry.trace.push(Inst::new(
+            Uop::IterStore,
+            &[object, value],
+            store.offset.into(),
+            SnapshotId::NONE,
+        ));
     }
     entry.trace.end = End::Exit(SnapshotId::NONE);
-    Ok(SideEntry { trace: entry.trace, params: entry.params, ip: f0.ip, top: f0.top, frames })
+    Ok(SideEntry {
+        trace: entry.trace,
+        params: entry.params,
+        ip: f0.ip,
+        top: f0.top,
+        frames,
+    })
 }
 
 fn is_null(trace: &Trace, value: ValueId) -> bool {
@@ -99,7 +124,10 @@ impl Entry<'_> {
     fn param(&mut self, value: ValueId) -> ValueId {
         if self.names[value.index()].is_none() {
             let kind = self.parent.inst(value).kind;
-            let param = Inst { kind, ..Inst::new(Uop::Param, &[], 0, SnapshotId::NONE) };
+            let param = Inst {
+                kind,
+                ..Inst::new(Uop::Param, &[], 0, SnapshotId::NONE)
+            };
             self.names[value.index()] = self.trace.push(param);
             self.params.push(value);
         }
@@ -117,7 +145,13 @@ impl Entry<'_> {
     }
 
     /// All params.
-    fn hand_over(&mut self, snapshot: SnapshotId, number: u32, exit: ValueId, owned: &[(ValueId, u32)]) {
+    fn hand_over(
+        &mut self,
+        snapshot: SnapshotId,
+        number: u32,
+        exit: ValueId,
+        owned: &[(ValueId, u32)],
+    ) {
         let parent = self.parent;
         for &(value, _) in owned {
             self.param(value);
@@ -133,14 +167,27 @@ impl Entry<'_> {
             Some(start) if exit > start => {
                 self.trace.tree = number;
                 let params = parent.loop_params.iter().enumerate();
-                params.filter(|(_, p)| p.source == ParamSource::Invariant).map(|(i, p)| (i as u32, p.value)).collect()
+                params
+                    .filter(|(_, p)| p.source == ParamSource::Invariant)
+                    .map(|(i, p)| (i as u32, p.value))
+                    .collect()
             }
             Some(_) => Vec::new(),
             // What the parent has overwritten may be what an invariant was loaded from.
-            None if parent.insts.iter().any(|inst| !HARMLESS.contains(inst.uop.info().writes)) => Vec::new(),
+            None if parent
+                .insts
+                .iter()
+                .any(|inst| !HARMLESS.contains(inst.uop.info().writes)) =>
+            {
+                Vec::new()
+            }
             None => {
                 self.trace.tree = parent.tree;
-                parent.inherited.iter().map(|i| (i.param, i.value)).collect()
+                parent
+                    .inherited
+                    .iter()
+                    .map(|i| (i.param, i.value))
+                    .collect()
             }
         };
         for (param, value) in invariants {
@@ -156,8 +203,14 @@ impl Entry<'_> {
         if self.names[value.index()].is_none() {
             let inst = *self.parent.inst(value);
             debug_assert!(inst.sunk || is_constant(&inst), "{value} is no param");
-            let args = inst.args.map(|a| if a.is_some() { self.make(a) } else { a });
-            self.names[value.index()] = self.trace.push(Inst { args, snapshot: SnapshotId::NONE, ..inst });
+            let args = inst
+                .args
+                .map(|a| if a.is_some() { self.make(a) } else { a });
+            self.names[value.index()] = self.trace.push(Inst {
+                args,
+                snapshot: SnapshotId::NONE,
+                ..inst
+            });
         }
         self.names[value.index()]
     }
@@ -165,7 +218,10 @@ impl Entry<'_> {
     /// The boxes that the trace starts with. Until they are made, an exit does what the parent's exit does.
     fn make_boxes(&mut self, snapshot: SnapshotId) {
         let parent = self.parent;
-        let mut boxes: Vec<ValueId> = parent.snapshot_values(snapshot).filter(|v| parent.inst(*v).sunk).collect();
+        let mut boxes: Vec<ValueId> = parent
+            .snapshot_values(snapshot)
+            .filter(|v| parent.inst(*v).sunk)
+            .collect();
         boxes.sort();
         boxes.dedup();
         if boxes.is_empty() {
@@ -175,8 +231,16 @@ impl Entry<'_> {
         for value in boxes {
             let name = self.names[value.index()];
             let inst = *self.trace.inst(name);
-            let snapshot = if inst.uop.info().exit == Exit::Never { SnapshotId::NONE } else { entry };
-            self.names[value.index()] = self.trace.push(Inst { sunk: false, snapshot, ..inst });
+            let snapshot = if inst.uop.info().exit == Exit::Never {
+                SnapshotId::NONE
+            } else {
+                entry
+            };
+            self.names[value.index()] = self.trace.push(Inst {
+                sunk: false,
+                snapshot,
+                ..inst
+            });
         }
     }
 
@@ -187,17 +251,37 @@ impl Entry<'_> {
         for (number, frame) in parent.frames(snapshot).iter().enumerate() {
             let first = self.trace.slot_values.len() as u32;
             let slots = parent.slots(frame).iter();
-            self.trace.slot_values.extend(slots.map(|s| SlotValue { value: name(&self.names, s.value), ..*s }));
-            self.trace.frame_states.push(FrameState { frame: FrameId(number as u32), first, ..*frame });
+            self.trace.slot_values.extend(slots.map(|s| SlotValue {
+                value: name(&self.names, s.value),
+                ..*s
+            }));
+            self.trace.frame_states.push(FrameState {
+                frame: FrameId(number as u32),
+                first,
+                ..*frame
+            });
         }
         for store in parent.stores(snapshot) {
-            let (object, value) = (name(&self.names, store.object), name(&self.names, store.value));
-            self.trace.pending_stores.push(PendingStore { object, value, ..*store });
+            let (object, value) = (
+                name(&self.names, store.object),
+                name(&self.names, store.value),
+            );
+            self.trace.pending_stores.push(PendingStore {
+                object,
+                value,
+                ..*store
+            });
         }
         let count = self.trace.frame_states.len() as u32;
         let store_count = self.trace.pending_stores.len() as u32;
         let reason = parent.snapshots[snapshot.index()].reason;
-        self.trace.snapshots.push(Snapshot { first: 0, count, first_store: 0, store_count, reason });
+        self.trace.snapshots.push(Snapshot {
+            first: 0,
+            count,
+            first_store: 0,
+            store_count,
+            reason,
+        });
         SnapshotId(0)
     }
 
@@ -218,7 +302,11 @@ impl Entry<'_> {
         let f0 = parent.frames(snapshot)[0];
         for slot in parent.slots(&f0) {
             let synced = state.slot(slot.slot) == SlotMemory::Holds(slot.value);
-            self.trace.entry_slots.push(EntrySlot { slot: slot.slot, value: self.names[slot.value.index()], synced });
+            self.trace.entry_slots.push(EntrySlot {
+                slot: slot.slot,
+                value: self.names[slot.value.index()],
+                synced,
+            });
         }
         let top = f0.top;
         for slot in 0..top {
@@ -228,7 +316,11 @@ impl Entry<'_> {
                 && !self.trace.entry_slots.iter().any(|e| e.slot == slot)
             {
                 let value = self.names[value.index()];
-                self.trace.entry_slots.push(EntrySlot { slot, value, synced: true });
+                self.trace.entry_slots.push(EntrySlot {
+                    slot,
+                    value,
+                    synced: true,
+                });
             }
         }
         self.trace.entry_slots.sort_by_key(|e| e.slot);
@@ -242,10 +334,24 @@ impl Entry<'_> {
             let inlined = parent.inlined[frame.frame.index() - 1];
             let caller = FrameId(states.len() as u32);
             let function = self.names[inlined.function.index()];
-            self.trace.inlined.push(InlinedFrame { caller, function, ..inlined });
+            self.trace.inlined.push(InlinedFrame {
+                caller,
+                function,
+                ..inlined
+            });
             let slots = parent.slots(frame);
-            let slots = slots.iter().map(|s| SlotValue { slot: s.slot, value: self.names[s.value.index()] }).collect();
-            states.push(SideFrameState { ip: frame.ip, top: frame.top, slots });
+            let slots = slots
+                .iter()
+                .map(|s| SlotValue {
+                    slot: s.slot,
+                    value: self.names[s.value.index()],
+                })
+                .collect();
+            states.push(SideFrameState {
+                ip: frame.ip,
+                top: frame.top,
+                slots,
+            });
         }
         states
     }

@@ -14,7 +14,8 @@
 //! ```
 
 use crate::ir::{
-    End, FrameId, FrameState, InlinedFrame, Inst, ParamSource, PendingStore, SlotValue, Snapshot, SnapshotId, Trace, ValueId,
+    End, FrameId, FrameState, InlinedFrame, Inst, ParamSource, PendingStore, SlotValue, Snapshot,
+    SnapshotId, Trace, ValueId,
 };
 use crate::opt::HostTypes;
 use serigraph_uops::{Kind, Uop};
@@ -25,16 +26,24 @@ pub(crate) const TURNS: usize = 3;
 /// For each phi of the target: its slot, if the loop keeps the number in it unboxed and leaves the slot stale.
 pub(crate) fn lazy_slots(target: &Trace) -> Vec<Option<u32>> {
     let slot = |source: ParamSource| match source {
-        ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot) | ParamSource::SlotBool(slot) => Some(slot),
+        ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot) | ParamSource::SlotBool(slot) => {
+            Some(slot)
+        }
         _ => None,
     };
     let phis = target.phis().zip(&target.loop_params);
-    phis.map(|(_, param)| slot(param.source).filter(|slot| !target.loop_synced.contains(slot))).collect()
+    phis.map(|(_, param)| slot(param.source).filter(|slot| !target.loop_synced.contains(slot)))
+        .collect()
 }
 
 /// Whether nobody but one slot has this number: then any object of its value will do. `state` is what all slots hold at the
 /// end of the trace.
-pub(crate) fn is_own(trace: &Trace, types: &HostTypes, state: &[SlotValue], value: ValueId) -> bool {
+pub(crate) fn is_own(
+    trace: &Trace,
+    types: &HostTypes,
+    state: &[SlotValue],
+    value: ValueId,
+) -> bool {
     let inst = trace.inst(value);
     match inst.uop {
         Uop::BoxBool => return true,
@@ -71,20 +80,37 @@ pub(crate) fn own_after_turn(target: &Trace, own: &[bool]) -> Vec<bool> {
     let phis: Vec<ValueId> = target.phis().collect();
     let next = target.end_args();
     let from = |value: ValueId| phis.iter().position(|phi| *phi == value);
-    next.iter().map(|&arg| from(arg).is_none_or(|phi| own[phi])).collect()
+    next.iter()
+        .map(|&arg| from(arg).is_none_or(|phi| own[phi]))
+        .collect()
 }
 
 /// Appends one turn of the target's loop. `names` are the target's values here: phis, invariants; after it, the phis are
 /// what the back edge gives them. `objects` is what the header's slots hold.
-pub(crate) fn append_turn(trace: &mut Trace, target: &Trace, names: &mut [ValueId], objects: &[SlotValue]) {
-    let (Some(start), End::Loop(next)) = (target.loop_start, &target.end) else { return };
+pub(crate) fn append_turn(
+    trace: &mut Trace,
+    target: &Trace,
+    names: &mut [ValueId],
+    objects: &[SlotValue],
+) {
+    let (Some(start), End::Loop(next)) = (target.loop_start, &target.end) else {
+        return;
+    };
     let lazy = lazy_slots(target);
     let phis: Vec<ValueId> = target.phis().collect();
     let first = start.index() + 1 + phis.len();
-    let mut turn = Turn { trace, target, names, snapshots: vec![SnapshotId::NONE; target.snapshots.len()] };
+    let mut turn = Turn {
+        trace,
+        target,
+        names,
+        snapshots: vec![SnapshotId::NONE; target.snapshots.len()],
+    };
     for (i, inst) in target.insts.iter().enumerate().skip(first) {
         // The box of a phi is the object in the slot.
-        let known = phis.iter().position(|phi| inst.sunk && inst.args[0] == *phi).and_then(|p| lazy[p]);
+        let known = phis
+            .iter()
+            .position(|phi| inst.sunk && inst.args[0] == *phi)
+            .and_then(|p| lazy[p]);
         let object = known.and_then(|slot| objects.iter().find(|o| o.slot == slot));
         turn.names[i] = match object {
             Some(object) if i < first + phis.len() => object.value,
@@ -106,18 +132,30 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn name(&self, value: ValueId) -> ValueId {
-        if value.is_some() { self.names[value.index()] } else { value }
+        if value.is_some() {
+            self.names[value.index()]
+        } else {
+            value
+        }
     }
 
     fn copy(&mut self, inst: &Inst) -> ValueId {
         let args = inst.args.map(|a| self.name(a));
         let snapshot = self.snapshot(inst.snapshot);
-        self.trace.push(Inst { args, snapshot, ..*inst })
+        self.trace.push(Inst {
+            args,
+            snapshot,
+            ..*inst
+        })
     }
 
     fn snapshot(&mut self, id: SnapshotId) -> SnapshotId {
         if id.is_none() || self.snapshots[id.index()].is_some() {
-            return if id.is_none() { id } else { self.snapshots[id.index()] };
+            return if id.is_none() {
+                id
+            } else {
+                self.snapshots[id.index()]
+            };
         }
         let target = self.target;
         let mut caller = FrameId(0);
@@ -125,7 +163,11 @@ impl Turn<'_> {
         for frame in target.frames(id) {
             if frame.frame.0 > 0 {
                 let inlined = target.inlined[frame.frame.index() - 1];
-                self.trace.inlined.push(InlinedFrame { caller, function: self.name(inlined.function), ..inlined });
+                self.trace.inlined.push(InlinedFrame {
+                    caller,
+                    function: self.name(inlined.function),
+                    ..inlined
+                });
                 caller = FrameId(self.trace.inlined.len() as u32);
             }
             let first = self.trace.slot_values.len() as u32;
@@ -133,17 +175,29 @@ impl Turn<'_> {
                 let value = self.name(slot.value);
                 self.trace.slot_values.push(SlotValue { value, ..*slot });
             }
-            frames.push(FrameState { frame: caller, first, ..*frame });
+            frames.push(FrameState {
+                frame: caller,
+                first,
+                ..*frame
+            });
         }
         let first = self.trace.frame_states.len() as u32;
         self.trace.frame_states.append(&mut frames);
         let first_store = self.trace.pending_stores.len() as u32;
         for store in target.stores(id) {
             let (object, value) = (self.name(store.object), self.name(store.value));
-            self.trace.pending_stores.push(PendingStore { object, value, ..*store });
+            self.trace.pending_stores.push(PendingStore {
+                object,
+                value,
+                ..*store
+            });
         }
         let old = target.snapshots[id.index()];
-        self.trace.snapshots.push(Snapshot { first, first_store, ..old });
+        self.trace.snapshots.push(Snapshot {
+            first,
+            first_store,
+            ..old
+        });
         self.snapshots[id.index()] = SnapshotId(self.trace.snapshots.len() as u32 - 1);
         self.snapshots[id.index()]
     }
@@ -156,5 +210,8 @@ pub(crate) fn box_of(kind: Kind, source: ParamSource, types: &HostTypes, raw: Va
         (_, Kind::Float) => (Uop::BoxFloat, 0),
         _ => (Uop::BoxInt, 0),
     };
-    Inst { sunk: true, ..Inst::new(uop, &[raw], imm, SnapshotId::NONE) }
+    Inst {
+        sunk: true,
+        ..Inst::new(uop, &[raw], imm, SnapshotId::NONE)
+    }
 }

@@ -18,18 +18,36 @@ fn number(name: &str) -> Option<u64> {
 fn check(seed: u64) -> u32 {
     let mut random = Random::new(seed);
     let program = Program::random(&mut random);
-    let polls = if random.one_in(3) { Some(u64::from(random.below(6))) } else { None };
-    let passes = if random.one_in(2) { Passes::ALL } else { Passes::ALL.without(random.pick(Pass::ALL)) };
+    let polls = if random.one_in(3) {
+        Some(u64::from(random.below(6)))
+    } else {
+        None
+    };
+    let passes = if random.one_in(2) {
+        Passes::ALL
+    } else {
+        Passes::ALL.without(random.pick(Pass::ALL))
+    };
     let expected = engine::run(&program, None);
     let result = catch_unwind(AssertUnwindSafe(|| tree::run(&program, passes, polls)));
     let failure = match result {
-        Ok(tree::Ended { finished, linked, text }) => {
+        Ok(tree::Ended {
+            finished,
+            linked,
+            text,
+        }) => {
             if (&finished.state, &finished.errors) == (&expected.state, &expected.errors) {
                 return linked;
             }
-            format!("expected\n{}actual\n{}{:?}\ntraces\n{text}", expected.state, finished.state, finished.errors)
+            format!(
+                "expected\n{}actual\n{}{:?}\ntraces\n{text}",
+                expected.state, finished.state, finished.errors
+            )
         }
-        Err(panic) => panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic".into()),
+        Err(panic) => panic
+            .downcast_ref::<String>()
+            .cloned()
+            .unwrap_or_else(|| "a panic".into()),
     };
     panic!("FUZZ_SEED={seed} {passes:?} polls {polls:?}\n{program}\n{failure}");
 }

@@ -2,7 +2,9 @@
 
 use serigraph_trace::filetest::{Command, run_folder};
 use serigraph_trace::ir::{Trace, ValueId};
-use serigraph_trace::opt::{HostTypes, OptOptions, Passes, link, optimise_linear, optimise_loop, side_entry};
+use serigraph_trace::opt::{
+    HostTypes, OptOptions, Passes, link, optimise_linear, optimise_loop, side_entry,
+};
 use serigraph_trace::parse::parse;
 use serigraph_trace::verify::verify;
 use std::path::Path;
@@ -45,13 +47,20 @@ fn types() -> HostTypes {
         type_of,
         int_value,
         float_value: |object| (object as f64 - 131_072.0) / 2.0,
-        small_int: |value| (-5..=256).contains(&value).then_some(0x1_0000 + 32 * (value + 5) as u64),
+        small_int: |value| {
+            (-5..=256)
+                .contains(&value)
+                .then_some(0x1_0000 + 32 * (value + 5) as u64)
+        },
         is_immortal: |object| object < 0x2_0000,
     }
 }
 
 fn options(words: &[&str]) -> Result<OptOptions<'static>, String> {
-    Ok(OptOptions { passes: Passes::parse(&words.join(","))?, report: None })
+    Ok(OptOptions {
+        passes: Passes::parse(&words.join(","))?,
+        report: None,
+    })
 }
 
 fn shown(result: Result<Trace, serigraph_uops::Reason>) -> String {
@@ -74,14 +83,26 @@ fn read(text: &str) -> Result<Trace, String> {
 
 /// `test loop [passes]`: a recorded iteration becomes a loop.
 fn loop_command(words: &[&str], input: &str) -> String {
-    let run = || -> Result<String, String> { Ok(shown(optimise_loop(read(input)?, &types(), &options(words)?))) };
+    let run = || -> Result<String, String> {
+        Ok(shown(optimise_loop(
+            read(input)?,
+            &types(),
+            &options(words)?,
+        )))
+    };
     run().unwrap_or_else(|e| e)
 }
 
 /// `test linear [passes]`: a trace without a loop.
 fn linear_command(words: &[&str], input: &str) -> String {
     let run = || -> Result<String, String> {
-        Ok(shown(optimise_linear(read(input)?, None, None, &types(), &options(words)?)))
+        Ok(shown(optimise_linear(
+            read(input)?,
+            None,
+            None,
+            &types(),
+            &options(words)?,
+        )))
     };
     run().unwrap_or_else(|e| e)
 }
@@ -89,8 +110,12 @@ fn linear_command(words: &[&str], input: &str) -> String {
 /// `test side N`: the beginning of the side trace of the exit of instruction N, of trace number 7.
 fn side_command(words: &[&str], input: &str) -> String {
     let run = || -> Result<String, String> {
-        let exit: u32 = words.first().and_then(|w| w.parse().ok()).ok_or("which instruction?")?;
-        let entry = side_entry(&read(input)?, 7, ValueId(exit)).map_err(|r| r.name().to_string())?;
+        let exit: u32 = words
+            .first()
+            .and_then(|w| w.parse().ok())
+            .ok_or("which instruction?")?;
+        let entry =
+            side_entry(&read(input)?, 7, ValueId(exit)).map_err(|r| r.name().to_string())?;
         let params: Vec<String> = entry.params.iter().map(ToString::to_string).collect();
         Ok(format!("from {}\n{}", params.join(", "), entry.trace))
     };
@@ -107,15 +132,25 @@ fn link_command(words: &[&str], input: &str) -> String {
             return Ok(format!("no link: {}", reason.name()));
         }
         let tree = (trace.tree == 7).then_some(&target);
-        Ok(shown(optimise_linear(trace, tree, Some(&target), &types(), &options(words)?)))
+        Ok(shown(optimise_linear(
+            trace,
+            tree,
+            Some(&target),
+            &types(),
+            &options(words)?,
+        )))
     };
     run().unwrap_or_else(|e| e)
 }
 
 #[test]
 fn texts() {
-    let commands: [(&str, Command); 4] =
-        [("loop", loop_command), ("linear", linear_command), ("side", side_command), ("link", link_command)];
+    let commands: [(&str, Command); 4] = [
+        ("loop", loop_command),
+        ("linear", linear_command),
+        ("side", side_command),
+        ("link", link_command),
+    ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opt");
     if let Err(failures) = run_folder(&folder, &commands) {
         panic!("{failures}");
@@ -124,8 +159,16 @@ fn texts() {
 
 /// The sum's iteration with its arithmetic done that often.
 fn long_iteration(times: u32) -> Trace {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opt/sum.trace")).unwrap();
-    let input = text.split_once("test loop\n").unwrap().1.split_once("----").unwrap().0;
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opt/sum.trace"))
+            .unwrap();
+    let input = text
+        .split_once("test loop\n")
+        .unwrap()
+        .1
+        .split_once("----")
+        .unwrap()
+        .0;
     let (start, rest) = input.split_once("  incref v16\n").unwrap();
     let (_, end) = rest.split_once("  poll_word64 @s5\n").unwrap();
     let (_, snapshots) = end.split_once("end exit s5\n").unwrap();
@@ -149,7 +192,11 @@ s{}: [f0 ip=15 top=5 0=v11 1={old} 2=v0 3={old} 4=v{}]\n",
         );
         old = format!("v{}", a + 6);
     }
-    let first: String = snapshots.lines().take(3).map(|l| format!("{l}\n")).collect();
+    let first: String = snapshots
+        .lines()
+        .take(3)
+        .map(|l| format!("{l}\n"))
+        .collect();
     let last = 2 * times + 3;
     read(&format!(
         "{body}  poll_word64 @s{last}\nend exit s{last}\n{first}{states}s{last}: [f0 ip=10 top=3 0=v11 1={old} 2=v0] reason poll\n"
@@ -173,10 +220,19 @@ fn speed() {
             }
             best = best.min(start.elapsed().as_nanos() as f64 / 20.0);
         }
-        println!("{} uops, {best:.0} ns, {:.1} ns a uop", trace.insts.len(), best / trace.insts.len() as f64);
+        println!(
+            "{} uops, {best:.0} ns, {:.1} ns a uop",
+            trace.insts.len(),
+            best / trace.insts.len() as f64
+        );
         let spent = std::cell::RefCell::new(Vec::<(&str, u128)>::new());
-        let report = |name: &'static str, _: &Trace, time: std::time::Duration| spent.borrow_mut().push((name, time.as_nanos()));
-        let options = OptOptions { report: Some(&report), ..OptOptions::default() };
+        let report = |name: &'static str, _: &Trace, time: std::time::Duration| {
+            spent.borrow_mut().push((name, time.as_nanos()))
+        };
+        let options = OptOptions {
+            report: Some(&report),
+            ..OptOptions::default()
+        };
         optimise_loop(trace, &types, &options).unwrap();
         println!("{:?}", spent.borrow());
     }

@@ -59,9 +59,23 @@ const WARM: u32 = 2;
 /// Runs a program with a tree of traces.
 pub fn run(program: &Program, passes: Passes, polls: Option<u64>) -> Ended {
     let (mut host, constants) = program.start();
-    let mut at = Position { ip: 0, top: program.top() };
-    let options = OptOptions { passes, report: None };
-    let mut tree = Tree { program, options, polls, members: Vec::new(), sides: HashMap::new(), turns: 0, linked: 0 };
+    let mut at = Position {
+        ip: 0,
+        top: program.top(),
+    };
+    let options = OptOptions {
+        passes,
+        report: None,
+    };
+    let mut tree = Tree {
+        program,
+        options,
+        polls,
+        members: Vec::new(),
+        sides: HashMap::new(),
+        turns: 0,
+        linked: 0,
+    };
     let (mut visits, mut entered) = (0, 0);
     let mut left_here = false;
     loop {
@@ -106,12 +120,22 @@ pub fn run(program: &Program, passes: Passes, polls: Option<u64>) -> Ended {
     }
     let errors = host.finish();
     let texts: Vec<String> = tree.members.iter().map(|m| m.trace.to_string()).collect();
-    Ended { finished: Finished { state, errors, entered }, linked: tree.linked, text: texts.join("\n") }
+    Ended {
+        finished: Finished {
+            state,
+            errors,
+            entered,
+        },
+        linked: tree.linked,
+        text: texts.join("\n"),
+    }
 }
 
 /// Leaves a recording by its end.
 fn leave(host: &mut TestHost, recording: &Recording) -> Position {
-    let End::Exit(snapshot) = recording.trace.end else { unreachable!("recordings end with an exit") };
+    let End::Exit(snapshot) = recording.trace.end else {
+        unreachable!("recordings end with an exit")
+    };
     host.raised = recording.raised;
     let plans = plan_exit_at(&recording.trace, recording.trace.insts.len(), snapshot)
         .unwrap_or_else(|e| panic!("the recording cannot be left: {e}\n{}", recording.trace));
@@ -136,7 +160,11 @@ impl<'a> Tree<'a> {
     fn add(&mut self, trace: Trace, params: Vec<ValueId>) -> usize {
         verify(&trace).unwrap_or_else(|e| panic!("{e}\n{trace}"));
         let exits = plan_exits(&trace).unwrap_or_else(|e| panic!("{e}\n{trace}"));
-        self.members.push(Member { trace, exits, params });
+        self.members.push(Member {
+            trace,
+            exits,
+            params,
+        });
         self.members.len() - 1
     }
 
@@ -180,7 +208,11 @@ impl<'a> Tree<'a> {
             let plan = exits.exits.iter().find(|(exit, _)| *exit == left.at);
             let &(_, plan) = plan.unwrap_or_else(|| panic!("{} is no exit\n{trace}", left.at));
             let mut leaving = host.leaving(|value: ValueId| left.values[value.index()]);
-            restore(exits.plans.plan(plan), &mut leaving, &mut Scratch::default());
+            restore(
+                exits.plans.plan(plan),
+                &mut leaving,
+                &mut Scratch::default(),
+            );
             host.raised = left.raised;
             let (ip, top) = host.position();
             return Position { ip, top };
@@ -190,11 +222,17 @@ impl<'a> Tree<'a> {
     /// Records and compiles the side trace of the exit that was just taken.
     fn record(&mut self, host: &mut TestHost, constants: &[u64], left: &Left) -> Position {
         let parent = &self.members[left.member].trace;
-        let entry = side_entry(parent, left.member as u32, left.at).unwrap_or_else(|r| panic!("{}\n{parent}", r.name()));
-        let params: Vec<u64> = entry.params.iter().map(|p| left.values[p.index()]).collect();
+        let entry = side_entry(parent, left.member as u32, left.at)
+            .unwrap_or_else(|r| panic!("{}\n{parent}", r.name()));
+        let params: Vec<u64> = entry
+            .params
+            .iter()
+            .map(|p| left.values[p.index()])
+            .collect();
         let parents = entry.params.clone();
         let recording = record_side(self.program, constants, host, entry, &params);
-        verify(&recording.trace).unwrap_or_else(|e| panic!("the recording: {e}\n{}\nof\n{parent}", recording.trace));
+        verify(&recording.trace)
+            .unwrap_or_else(|e| panic!("the recording: {e}\n{}\nof\n{parent}", recording.trace));
         let at = leave(host, &recording);
         if !recording.complete {
             return at;
@@ -212,7 +250,8 @@ impl<'a> Tree<'a> {
         if let Ok(trace) = made {
             let side = self.add(trace, parents);
             self.check_contract(side);
-            self.sides.insert((left.member, left.at), Side::Member(side));
+            self.sides
+                .insert((left.member, left.at), Side::Member(side));
         }
         at
     }
@@ -221,12 +260,23 @@ impl<'a> Tree<'a> {
     fn check_contract(&self, member: usize) {
         let Member { trace, exits, .. } = &self.members[member];
         let null = |v: ValueId| trace.inst(v).uop == Uop::ConstObject && trace.inst(v).imm == 0;
-        let owned: Vec<_> = exits.end.clone().all_owned().filter(|(v, n)| *n > 0 && !null(*v)).collect();
+        let owned: Vec<_> = exits
+            .end
+            .clone()
+            .all_owned()
+            .filter(|(v, n)| *n > 0 && !null(*v))
+            .collect();
         assert!(owned.is_empty(), "owned at the link: {owned:?}\n{trace}");
     }
 
     /// Evaluates, through back edges and links, until an exit.
-    fn run_from(&mut self, host: &mut TestHost, mut member: usize, params: &[u64], entered: u64) -> Left {
+    fn run_from(
+        &mut self,
+        host: &mut TestHost,
+        mut member: usize,
+        params: &[u64],
+        entered: u64,
+    ) -> Left {
         let mut values = vec![0; self.members[member].trace.insts.len()];
         values[..params.len()].copy_from_slice(params);
         let mut at = 0;
@@ -236,16 +286,28 @@ impl<'a> Tree<'a> {
                 if inst.uop != Uop::Param && !inst.sunk {
                     let next = step(host, inst, at, &mut values);
                     if !matches!(next, Step::Next(_)) {
-                        return Left { member, at: ValueId(at as u32), values, raised: next == Step::Raised };
+                        return Left {
+                            member,
+                            at: ValueId(at as u32),
+                            values,
+                            raised: next == Step::Raised,
+                        };
                     }
                 }
                 at += 1;
                 continue;
             }
             self.turns += 1;
-            assert!(self.turns - entered < MANY, "the traces do not end\n{trace}");
+            assert!(
+                self.turns - entered < MANY,
+                "the traces do not end\n{trace}"
+            );
             let root = &self.members[0].trace;
-            let bits: Vec<u64> = trace.end_args().iter().map(|arg| values[arg.index()]).collect();
+            let bits: Vec<u64> = trace
+                .end_args()
+                .iter()
+                .map(|arg| values[arg.index()])
+                .collect();
             match &trace.end {
                 End::Loop(_) => {
                     for (phi, bits) in root.phis().zip(bits) {
@@ -259,10 +321,21 @@ impl<'a> Tree<'a> {
                         values[param.value.index()] = bits;
                     }
                 }
-                End::Exit(_) => return Left { member, at: ValueId(at as u32), values, raised: false },
+                End::Exit(_) => {
+                    return Left {
+                        member,
+                        at: ValueId(at as u32),
+                        values,
+                        raised: false,
+                    };
+                }
             }
             member = 0;
-            at = root.phis().last().or(root.loop_start).map_or(0, |last| last.index() + 1);
+            at = root
+                .phis()
+                .last()
+                .or(root.loop_start)
+                .map_or(0, |last| last.index() + 1);
         }
     }
 }

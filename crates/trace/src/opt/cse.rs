@@ -24,7 +24,10 @@ fn equal(a: &Inst, b: &Inst) -> bool {
 impl Cse {
     /// An empty table for about this many instructions.
     pub fn new(expected: usize) -> Cse {
-        Cse { entries: vec![0; (expected * 2).next_power_of_two().max(64)], count: 0 }
+        Cse {
+            entries: vec![0; (expected * 2).next_power_of_two().max(64)],
+            count: 0,
+        }
     }
 
     /// Forgets everything.
@@ -56,7 +59,10 @@ impl Cse {
     /// Enters an instruction of the trace; it takes the place of an equal one.
     pub fn insert(&mut self, trace: &Trace, value: ValueId) {
         if 4 * (self.count + 1) > 3 * self.entries.len() {
-            let mut larger = Cse { entries: vec![0; self.entries.len() * 2], count: 0 };
+            let mut larger = Cse {
+                entries: vec![0; self.entries.len() * 2],
+                count: 0,
+            };
             for &entry in self.entries.iter().filter(|&&e| e != 0) {
                 larger.insert(trace, ValueId(entry - 1));
             }

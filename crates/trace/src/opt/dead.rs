@@ -6,7 +6,10 @@
 //! long integer that nobody needs either. A division does, for it raises.
 
 use super::Work;
-use crate::ir::{End, FrameId, FrameState, Inst, LoopParam, PendingStore, SlotValue, Snapshot, SnapshotId, Trace, ValueId};
+use crate::ir::{
+    End, FrameId, FrameState, Inst, LoopParam, PendingStore, SlotValue, Snapshot, SnapshotId,
+    Trace, ValueId,
+};
 use serigraph_uops::{Exit, Uop};
 
 /// Whether an instruction must stay though its value is not used.
@@ -27,7 +30,10 @@ fn is_root(inst: &Inst) -> bool {
         | Uop::UnboxInt => false,
         _ => {
             let info = inst.uop.info();
-            !info.writes.is_empty() || info.exit != Exit::Never || info.ownership.output_owned || info.ownership.consumes != 0
+            !info.writes.is_empty()
+                || info.exit != Exit::Never
+                || info.ownership.output_owned
+                || info.ownership.consumes != 0
         }
     }
 }
@@ -105,7 +111,11 @@ pub(super) fn run(work: &mut Work, remove: bool) {
     let (small, values) = compact(trace, &live, &used, first_phi);
     if !work.invariant.is_empty() {
         let mut invariant = Vec::with_capacity(small.insts.len());
-        invariant.extend((0..live.len()).filter(|&i| live[i]).map(|i| work.invariant.get(i) == Some(&true)));
+        invariant.extend(
+            (0..live.len())
+                .filter(|&i| live[i])
+                .map(|i| work.invariant.get(i) == Some(&true)),
+        );
         work.invariant = invariant;
     }
     let mut phi = first_phi;
@@ -147,35 +157,86 @@ fn compact(trace: &Trace, live: &[bool], used: &[bool], first_phi: usize) -> (Tr
         let first = out.frame_states.len() as u32;
         for frame in trace.frames(id) {
             let start = out.slot_values.len() as u32;
-            out.slot_values.extend(trace.slots(frame).iter().map(|s| SlotValue { slot: s.slot, value: name(s.value) }));
+            out.slot_values
+                .extend(trace.slots(frame).iter().map(|s| SlotValue {
+                    slot: s.slot,
+                    value: name(s.value),
+                }));
             let frame_id = rename_frame(trace, &mut out, &mut frames, frame.frame, &name);
-            out.frame_states.push(FrameState { frame: frame_id, first: start, ..*frame });
+            out.frame_states.push(FrameState {
+                frame: frame_id,
+                first: start,
+                ..*frame
+            });
         }
         let first_store = out.pending_stores.len() as u32;
-        out.pending_stores.extend(
-            trace.stores(id).iter().map(|s| PendingStore { object: name(s.object), value: name(s.value), ..*s }),
-        );
-        out.snapshots.push(Snapshot { first, first_store, ..*snapshot });
+        out.pending_stores
+            .extend(trace.stores(id).iter().map(|s| PendingStore {
+                object: name(s.object),
+                value: name(s.value),
+                ..*s
+            }));
+        out.snapshots.push(Snapshot {
+            first,
+            first_store,
+            ..*snapshot
+        });
     }
     let snapshot = |s: SnapshotId| if s.is_some() { snapshots[s.index()] } else { s };
     for (_, inst) in trace.insts.iter().enumerate().filter(|(i, _)| live[*i]) {
-        out.insts.push(Inst { args: inst.args.map(name), snapshot: snapshot(inst.snapshot), ..*inst });
+        out.insts.push(Inst {
+            args: inst.args.map(name),
+            snapshot: snapshot(inst.snapshot),
+            ..*inst
+        });
     }
     out.end = match &trace.end {
-        End::Loop(args) => {
-            End::Loop(args.iter().enumerate().filter(|(i, _)| live[first_phi + i]).map(|(_, &arg)| name(arg)).collect())
-        }
-        End::Link { target, args } => End::Link { target: *target, args: args.iter().map(|&arg| name(arg)).collect() },
+        End::Loop(args) => End::Loop(
+            args.iter()
+                .enumerate()
+                .filter(|(i, _)| live[first_phi + i])
+                .map(|(_, &arg)| name(arg))
+                .collect(),
+        ),
+        End::Link { target, args } => End::Link {
+            target: *target,
+            args: args.iter().map(|&arg| name(arg)).collect(),
+        },
         End::Exit(id) => End::Exit(snapshot(*id)),
     };
     out.loop_start = trace.loop_start.map(name);
-    out.loop_params = trace.loop_params.iter().map(|p| LoopParam { value: name(p.value), ..*p }).collect();
+    out.loop_params = trace
+        .loop_params
+        .iter()
+        .map(|p| LoopParam {
+            value: name(p.value),
+            ..*p
+        })
+        .collect();
     out.loop_slice = trace.loop_slice.iter().map(|&v| name(v)).collect();
     out.loop_synced.clone_from(&trace.loop_synced);
-    out.entry_slots = trace.entry_slots.iter().map(|e| crate::ir::EntrySlot { value: name(e.value), ..*e }).collect();
-    out.entry_owned = trace.entry_owned.iter().map(|&(v, n)| (name(v), n)).collect();
+    out.entry_slots = trace
+        .entry_slots
+        .iter()
+        .map(|e| crate::ir::EntrySlot {
+            value: name(e.value),
+            ..*e
+        })
+        .collect();
+    out.entry_owned = trace
+        .entry_owned
+        .iter()
+        .map(|&(v, n)| (name(v), n))
+        .collect();
     out.tree = trace.tree;
-    out.inherited = trace.inherited.iter().map(|i| crate::ir::Inherited { value: name(i.value), ..*i }).collect();
+    out.inherited = trace
+        .inherited
+        .iter()
+        .map(|i| crate::ir::Inherited {
+            value: name(i.value),
+            ..*i
+        })
+        .collect();
     (out, values)
 }
 
@@ -187,11 +248,19 @@ fn rename_frame(
     name: &impl Fn(ValueId) -> ValueId,
 ) -> FrameId {
     if frame.0 == 0 || frames[frame.index() - 1].is_some() {
-        return if frame.0 == 0 { frame } else { frames[frame.index() - 1] };
+        return if frame.0 == 0 {
+            frame
+        } else {
+            frames[frame.index() - 1]
+        };
     }
     let inlined = trace.inlined[frame.index() - 1];
     let caller = rename_frame(trace, out, frames, inlined.caller, name);
-    out.inlined.push(crate::ir::InlinedFrame { caller, function: name(inlined.function), ..inlined });
+    out.inlined.push(crate::ir::InlinedFrame {
+        caller,
+        function: name(inlined.function),
+        ..inlined
+    });
     frames[frame.index() - 1] = FrameId(out.inlined.len() as u32);
     frames[frame.index() - 1]
 }

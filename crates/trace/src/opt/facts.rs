@@ -40,12 +40,20 @@ impl Fact {
 
     /// An int in a range.
     pub fn range(lo: i64, hi: i64) -> Fact {
-        Fact { lo, hi, ..Fact::ANYTHING }
+        Fact {
+            lo,
+            hi,
+            ..Fact::ANYTHING
+        }
     }
 
     /// An object of a type (0: of any), not null.
     pub fn object(type_address: u64) -> Fact {
-        Fact { type_address, not_null: true, ..Fact::ANYTHING }
+        Fact {
+            type_address,
+            not_null: true,
+            ..Fact::ANYTHING
+        }
     }
 
     /// The only value an int can have.
@@ -91,7 +99,12 @@ const MAX_LENGTH: i64 = i64::MAX / 8;
 
 /// What the definition of a value says about it, given the facts about its inputs.
 pub(super) fn definition(types: &HostTypes, facts: &[Fact], inst: &Inst) -> Fact {
-    let fact = |i: usize| facts.get(inst.args[i].index()).copied().unwrap_or(Fact::ANYTHING);
+    let fact = |i: usize| {
+        facts
+            .get(inst.args[i].index())
+            .copied()
+            .unwrap_or(Fact::ANYTHING)
+    };
     let (a, b) = (fact(0), fact(1));
     match inst.uop {
         Uop::ConstInt => Fact::range(inst.imm as i64, inst.imm as i64),
@@ -111,17 +124,32 @@ pub(super) fn definition(types: &HostTypes, facts: &[Fact], inst: &Inst) -> Fact
             Fact::range(lo, hi)
         }
         Uop::IntInvert => Fact::range(!a.hi, !a.lo),
-        Uop::IntFloorDiv if b.lo > 0 => {
-            Fact::range(a.lo.div_euclid(if a.lo < 0 { b.lo } else { b.hi }), a.hi.div_euclid(if a.hi < 0 { b.hi } else { b.lo }))
-        }
-        Uop::IntMod if b.lo > 0 => Fact::range(0, if a.lo >= 0 { a.hi.min(b.hi - 1) } else { b.hi - 1 }),
+        Uop::IntFloorDiv if b.lo > 0 => Fact::range(
+            a.lo.div_euclid(if a.lo < 0 { b.lo } else { b.hi }),
+            a.hi.div_euclid(if a.hi < 0 { b.hi } else { b.lo }),
+        ),
+        Uop::IntMod if b.lo > 0 => Fact::range(
+            0,
+            if a.lo >= 0 {
+                a.hi.min(b.hi - 1)
+            } else {
+                b.hi - 1
+            },
+        ),
         Uop::IntMod if b.hi < 0 => Fact::range(b.lo + 1, 0),
         Uop::IntAnd if a.lo >= 0 && b.lo >= 0 => Fact::range(0, a.hi.min(b.hi)),
         Uop::IntAnd if a.lo >= 0 => Fact::range(0, a.hi),
         Uop::IntAnd if b.lo >= 0 => Fact::range(0, b.hi),
         Uop::IntOr | Uop::IntXor if a.lo >= 0 && b.lo >= 0 => {
             let bits = 64 - (a.hi | b.hi).leading_zeros();
-            Fact::range(0, if bits >= 63 { i64::MAX } else { (1 << bits) - 1 })
+            Fact::range(
+                0,
+                if bits >= 63 {
+                    i64::MAX
+                } else {
+                    (1 << bits) - 1
+                },
+            )
         }
         Uop::IntShr if a.lo >= 0 => Fact::range(0, a.hi),
         Uop::IntShrImm => Fact::range(a.lo >> inst.imm.min(63), a.hi >> inst.imm.min(63)),
@@ -145,10 +173,21 @@ pub(super) fn definition(types: &HostTypes, facts: &[Fact], inst: &Inst) -> Fact
         | Uop::UnboxBool => Fact::range(0, 1),
         Uop::ListLen | Uop::TupleLen => Fact::range(0, MAX_LENGTH),
         Uop::LoadInt32 => Fact::range(0, u32::MAX.into()),
-        Uop::BoxInt => Fact { raw: inst.args[0], ..Fact::object(types.int) },
-        Uop::BoxFloat => Fact { raw: inst.args[0], ..Fact::object(types.float) },
-        Uop::BoxBool => Fact { raw: inst.args[0], ..Fact::object(types.bool_) },
-        Uop::ItemAt | Uop::TupleItem | Uop::TupleItemImm | Uop::LoadType | Uop::ListExchange => Fact::object(0),
+        Uop::BoxInt => Fact {
+            raw: inst.args[0],
+            ..Fact::object(types.int)
+        },
+        Uop::BoxFloat => Fact {
+            raw: inst.args[0],
+            ..Fact::object(types.float)
+        },
+        Uop::BoxBool => Fact {
+            raw: inst.args[0],
+            ..Fact::object(types.bool_)
+        },
+        Uop::ItemAt | Uop::TupleItem | Uop::TupleItemImm | Uop::LoadType | Uop::ListExchange => {
+            Fact::object(0)
+        }
         Uop::TakeSlot => Fact::ANYTHING,
         _ if inst.kind == Kind::Object && inst.uop.info().ownership.output_owned => Fact::object(0),
         _ => Fact::ANYTHING,
@@ -160,7 +199,8 @@ pub(super) fn passed(types: &HostTypes, facts: &mut [Fact], inst: &Inst) -> Opti
     let [a, b, _] = inst.args;
     let fact_a = facts.get(a.index()).copied().unwrap_or(Fact::ANYTHING);
     let fact_b = facts.get(b.index()).copied().unwrap_or(Fact::ANYTHING);
-    let mut narrow = |value: ValueId, lo: i64, hi: i64| facts[value.index()].narrow(lo, hi).then_some(());
+    let mut narrow =
+        |value: ValueId, lo: i64, hi: i64| facts[value.index()].narrow(lo, hi).then_some(());
     match inst.uop {
         Uop::GuardIntLt => {
             narrow(a, i64::MIN, fact_b.hi.checked_sub(1)?)?;

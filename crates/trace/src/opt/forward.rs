@@ -23,7 +23,9 @@ use super::survey::Survey;
 use super::types::HostTypes;
 use super::{Pass, Passes, Work};
 use crate::ir::{
-    End, EntrySlot, FrameId, FrameState, Inherited, InlinedFrame, Inst, SlotValue, Snapshot, SnapshotId, Trace, ValueId};
+    End, EntrySlot, FrameId, FrameState, Inherited, InlinedFrame, Inst, SlotValue, Snapshot,
+    SnapshotId, Trace, ValueId,
+};
 use serigraph_uops::{Effects, Exit, Kind, Uop};
 
 /// A guard that is known to fail: the trace would never go on past it.
@@ -115,7 +117,12 @@ pub(super) fn overwrites(uop: Uop) -> Effects {
 
 impl<'a> Forward<'a> {
     /// A pass over `source`; with a survey, its result will be the preamble of a loop.
-    pub fn new(source: &'a Trace, types: &'a HostTypes, passes: Passes, survey: Option<&'a Survey>) -> Forward<'a> {
+    pub fn new(
+        source: &'a Trace,
+        types: &'a HostTypes,
+        passes: Passes,
+        survey: Option<&'a Survey>,
+    ) -> Forward<'a> {
         let mut out = Trace::new(source.locals, source.entry_top);
         let copies = 1 + usize::from(survey.is_some());
         let expected = source.insts.len() * copies + 16;
@@ -179,7 +186,8 @@ impl<'a> Forward<'a> {
         let out = &self.out;
         let invariant = &self.invariant;
         let kept = |value: ValueId| invariant.get(value.index()) == Some(&true);
-        self.memory.retain(|place, value| kept(value) && memory::loaded(out.inst(value)) == Some(*place));
+        self.memory
+            .retain(|place, value| kept(value) && memory::loaded(out.inst(value)) == Some(*place));
         self.memory.retain_slots(kept);
         if self.survey.is_some_and(|s| s.escapes) {
             self.forget_mutable_types();
@@ -203,8 +211,14 @@ impl<'a> Forward<'a> {
         self.out.insts.truncate(length);
         self.out.snapshots.truncate(snapshots);
         if let Some(last) = self.out.snapshots.last() {
-            self.out.frame_states.truncate((last.first + last.count) as usize);
-            let values = self.out.frame_states.last().map_or(0, |f| (f.first + f.count) as usize);
+            self.out
+                .frame_states
+                .truncate((last.first + last.count) as usize);
+            let values = self
+                .out
+                .frame_states
+                .last()
+                .map_or(0, |f| (f.first + f.count) as usize);
             self.out.slot_values.truncate(values);
         }
         self.facts.clear();
@@ -279,8 +293,12 @@ impl<'a> Forward<'a> {
 
     /// Operands of commutative integer uops in a fixed order, a constant last.
     fn order(&self, inst: &mut Inst) {
-        use Uop::{GuardIntEq, GuardIntNe, IntAdd, IntAddWrap, IntAnd, IntEq, IntMul, IntNe, IntOr, IntXor};
-        if let IntAdd | IntAddWrap | IntMul | IntAnd | IntOr | IntXor | IntEq | IntNe | GuardIntEq | GuardIntNe = inst.uop {
+        use Uop::{
+            GuardIntEq, GuardIntNe, IntAdd, IntAddWrap, IntAnd, IntEq, IntMul, IntNe, IntOr, IntXor,
+        };
+        if let IntAdd | IntAddWrap | IntMul | IntAnd | IntOr | IntXor | IntEq | IntNe | GuardIntEq
+        | GuardIntNe = inst.uop
+        {
             let key = |v: ValueId| (self.facts[v.index()].constant().is_some(), v);
             if key(inst.args[0]) > key(inst.args[1]) {
                 inst.args.swap(0, 1);
@@ -324,9 +342,12 @@ impl<'a> Forward<'a> {
 
     /// The inherited value that an instruction would compute again.
     fn known_from_tree(&self, inst: &Inst) -> Option<ValueId> {
-        let same = |other: &Inst| other.uop == inst.uop && other.args == inst.args && other.imm == inst.imm;
+        let same = |other: &Inst| {
+            other.uop == inst.uop && other.args == inst.args && other.imm == inst.imm
+        };
         let (_, value) = self.inherited.iter().find(|(other, _)| same(other))?;
-        self.unwritten_since(*value, inst.uop.info().reads).then_some(*value)
+        self.unwritten_since(*value, inst.uop.info().reads)
+            .then_some(*value)
     }
 
     fn keep(&mut self, mut inst: Inst) -> Result<ValueId, Contradiction> {
@@ -336,7 +357,11 @@ impl<'a> Forward<'a> {
             && let Some(found) = self.cse.find(&self.out, &inst)
             && self.valid(found, info.reads)
         {
-            return Ok(if inst.has_value() { found } else { ValueId::NONE });
+            return Ok(if inst.has_value() {
+                found
+            } else {
+                ValueId::NONE
+            });
         }
         if !self.inherited.is_empty()
             && inst.has_value()
@@ -357,7 +382,11 @@ impl<'a> Forward<'a> {
         }
         self.pass_guard(value)?;
         self.effects(value, displaced);
-        Ok(if inst.has_value() { value } else { ValueId::NONE })
+        Ok(if inst.has_value() {
+            value
+        } else {
+            ValueId::NONE
+        })
     }
 
     /// Appends an instruction as it is, with what its definition says.
@@ -377,7 +406,13 @@ impl<'a> Forward<'a> {
         }
         let before_loop = self.survey.is_some() && self.body == u32::MAX;
         let saved = if before_loop && !self.invariant[value.index()] {
-            inst.args.map(|a| if a.is_some() && self.invariant[a.index()] { Some(self.facts[a.index()]) } else { None })
+            inst.args.map(|a| {
+                if a.is_some() && self.invariant[a.index()] {
+                    Some(self.facts[a.index()])
+                } else {
+                    None
+                }
+            })
         } else {
             [None; 3]
         };
@@ -432,7 +467,10 @@ impl<'a> Forward<'a> {
             Uop::UnboxInt | Uop::UnboxFloat | Uop::UnboxBool => self.facts[a.index()].raw = value,
             Uop::ListExchange => {
                 if let Some(old) = displaced {
-                    self.facts[value.index()] = Fact { unshared: false, ..self.facts[old.index()] };
+                    self.facts[value.index()] = Fact {
+                        unshared: false,
+                        ..self.facts[old.index()]
+                    };
                 }
             }
             _ => {}
@@ -468,7 +506,9 @@ impl<'a> Forward<'a> {
 
     /// Whether an instruction before the loop computes or checks something that the loop does not change.
     fn is_invariant(&self, inst: &Inst) -> bool {
-        let Some(survey) = self.survey else { return false };
+        let Some(survey) = self.survey else {
+            return false;
+        };
         let info = inst.uop.info();
         if self.body != u32::MAX
             || !info.writes.is_empty()
@@ -479,7 +519,12 @@ impl<'a> Forward<'a> {
             return false;
         }
         match inst.uop {
-            Uop::Param | Uop::Phi | Uop::LoopStart | Uop::Nop | Uop::PollWord32 | Uop::PollWord64 => false,
+            Uop::Param
+            | Uop::Phi
+            | Uop::LoopStart
+            | Uop::Nop
+            | Uop::PollWord32
+            | Uop::PollWord64 => false,
             Uop::LoadSlot => !survey.changes(inst.imm),
             Uop::GuardUnshared => true,
             Uop::GuardType => !survey.escapes || self.types.is_fixed(inst.imm),
@@ -499,31 +544,59 @@ impl<'a> Forward<'a> {
         let source = self.source;
         let first = self.out.frame_states.len() as u32;
         for frame in source.frames(recorded) {
-            let name = if frame.frame.0 == 0 { frame.frame } else { self.frame(frame.frame) };
+            let name = if frame.frame.0 == 0 {
+                frame.frame
+            } else {
+                self.frame(frame.frame)
+            };
             let start = self.out.slot_values.len() as u32;
-            let mut header = if frame.frame.0 == 0 { self.names.header.as_slice() } else { &[] }.iter().peekable();
+            let mut header = if frame.frame.0 == 0 {
+                self.names.header.as_slice()
+            } else {
+                &[]
+            }
+            .iter()
+            .peekable();
             for slot in source.slots(frame) {
                 while let Some(other) = header.next_if(|h| h.slot < slot.slot) {
                     self.out.slot_values.push(*other);
                 }
                 header.next_if(|h| h.slot == slot.slot);
                 let value = self.names.values[slot.value.index()];
-                self.out.slot_values.push(SlotValue { slot: slot.slot, value });
+                self.out.slot_values.push(SlotValue {
+                    slot: slot.slot,
+                    value,
+                });
             }
             self.out.slot_values.extend(header.copied());
             let count = self.out.slot_values.len() as u32 - start;
-            self.out.frame_states.push(FrameState { frame: name, first: start, count, ..*frame });
+            self.out.frame_states.push(FrameState {
+                frame: name,
+                first: start,
+                count,
+                ..*frame
+            });
         }
         let count = self.out.frame_states.len() as u32 - first;
         let first_store = self.out.pending_stores.len() as u32;
         for store in source.stores(recorded) {
             let name = |v: ValueId| self.names.values[v.index()];
-            let store = crate::ir::PendingStore { object: name(store.object), value: name(store.value), ..*store };
+            let store = crate::ir::PendingStore {
+                object: name(store.object),
+                value: name(store.value),
+                ..*store
+            };
             self.out.pending_stores.push(store);
         }
         let store_count = self.out.pending_stores.len() as u32 - first_store;
         let reason = source.snapshots[recorded.index()].reason;
-        self.out.snapshots.push(Snapshot { first, count, first_store, store_count, reason });
+        self.out.snapshots.push(Snapshot {
+            first,
+            count,
+            first_store,
+            store_count,
+            reason,
+        });
         let name = SnapshotId(self.out.snapshots.len() as u32 - 1);
         self.names.snapshots[recorded.index()] = name;
         name
@@ -536,10 +609,21 @@ impl<'a> Forward<'a> {
             inst.uop == Uop::BoxBool && inst.args[0] == value
         };
         let out = &self.out;
-        if !out.frames(id).iter().any(|frame| out.slots(frame).iter().any(|slot| is_box(out, slot.value))) {
+        if !out
+            .frames(id)
+            .iter()
+            .any(|frame| out.slots(frame).iter().any(|slot| is_box(out, slot.value)))
+        {
             return id;
         }
-        let object = self.constant(Uop::ConstObject, if truth { self.types.true_ } else { self.types.false_ });
+        let object = self.constant(
+            Uop::ConstObject,
+            if truth {
+                self.types.true_
+            } else {
+                self.types.false_
+            },
+        );
         let out = &mut self.out;
         let Snapshot { first, count, .. } = out.snapshots[id.index()];
         let new_first = out.frame_states.len() as u32;
@@ -551,10 +635,16 @@ impl<'a> Forward<'a> {
                 let value = if is_box(out, value) { object } else { value };
                 out.slot_values.push(SlotValue { slot, value });
             }
-            out.frame_states.push(FrameState { first: start, ..frame });
+            out.frame_states.push(FrameState {
+                first: start,
+                ..frame
+            });
         }
         let snapshot = out.snapshots[id.index()];
-        out.snapshots.push(Snapshot { first: new_first, ..snapshot });
+        out.snapshots.push(Snapshot {
+            first: new_first,
+            ..snapshot
+        });
         SnapshotId(out.snapshots.len() as u32 - 1)
     }
 
@@ -565,12 +655,25 @@ impl<'a> Forward<'a> {
             return known;
         }
         let frame = self.source.inlined[index];
-        let caller = if frame.caller.0 == 0 { frame.caller } else { self.frame(frame.caller) };
-        let here = InlinedFrame { caller, function: self.names.values[frame.function.index()], ..frame };
-        let index = self.out.inlined.iter().position(|f| *f == here).unwrap_or_else(|| {
-            self.out.inlined.push(here);
-            self.out.inlined.len() - 1
-        });
+        let caller = if frame.caller.0 == 0 {
+            frame.caller
+        } else {
+            self.frame(frame.caller)
+        };
+        let here = InlinedFrame {
+            caller,
+            function: self.names.values[frame.function.index()],
+            ..frame
+        };
+        let index = self
+            .out
+            .inlined
+            .iter()
+            .position(|f| *f == here)
+            .unwrap_or_else(|| {
+                self.out.inlined.push(here);
+                self.out.inlined.len() - 1
+            });
         let name = FrameId(index as u32 + 1);
         self.names.frames[recorded.index() - 1] = name;
         name
@@ -582,18 +685,42 @@ impl<'a> Forward<'a> {
         let source = self.source;
         let end = match &source.end {
             End::Exit(snapshot) => End::Exit(self.snapshot(*snapshot)),
-            End::Link { target, args } => {
-                End::Link { target: *target, args: args.iter().map(|a| self.names.values[a.index()]).collect() }
-            }
+            End::Link { target, args } => End::Link {
+                target: *target,
+                args: args.iter().map(|a| self.names.values[a.index()]).collect(),
+            },
             End::Loop(_) => return Err(Contradiction),
         };
         let name = |v: ValueId| self.names.values[v.index()];
         let mut trace = self.out;
         trace.end = end;
-        trace.entry_slots = source.entry_slots.iter().map(|e| EntrySlot { value: name(e.value), ..*e }).collect();
-        trace.entry_owned = source.entry_owned.iter().map(|&(v, n)| (name(v), n)).collect();
+        trace.entry_slots = source
+            .entry_slots
+            .iter()
+            .map(|e| EntrySlot {
+                value: name(e.value),
+                ..*e
+            })
+            .collect();
+        trace.entry_owned = source
+            .entry_owned
+            .iter()
+            .map(|&(v, n)| (name(v), n))
+            .collect();
         trace.tree = source.tree;
-        trace.inherited = source.inherited.iter().map(|i| Inherited { value: name(i.value), ..*i }).collect();
-        Ok(Work { trace, carried: Vec::new(), facts: self.facts, invariant: Vec::new() })
+        trace.inherited = source
+            .inherited
+            .iter()
+            .map(|i| Inherited {
+                value: name(i.value),
+                ..*i
+            })
+            .collect();
+        Ok(Work {
+            trace,
+            carried: Vec::new(),
+            facts: self.facts,
+            invariant: Vec::new(),
+        })
     }
 }

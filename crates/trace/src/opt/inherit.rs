@@ -26,7 +26,9 @@ impl Forward<'_> {
             if !inst.inputs().iter().all(|v| names[v.index()].is_some()) {
                 continue;
             }
-            inst.args = inst.args.map(|a| if a.is_some() { names[a.index()] } else { a });
+            inst.args = inst
+                .args
+                .map(|a| if a.is_some() { names[a.index()] } else { a });
             inst.snapshot = SnapshotId::NONE;
             if inst.has_value() {
                 self.inherit_value(inst, names[value.index()]);

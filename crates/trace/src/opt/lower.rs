@@ -16,7 +16,9 @@ pub(super) fn run(trace: &mut Trace) {
         if inst.inputs().len() == 2 && !inst.sunk {
             let small = |value: ValueId| {
                 let inst = trace.inst(value);
-                (inst.uop == Uop::ConstInt).then_some(inst.imm as i64).filter(|&c| i32::try_from(c).is_ok())
+                (inst.uop == Uop::ConstInt)
+                    .then_some(inst.imm as i64)
+                    .filter(|&c| i32::try_from(c).is_ok())
             };
             if let Some(lowered) = lower(&inst, small(inst.args[0]), small(inst.args[1])) {
                 trace.insts[i] = lowered;
@@ -53,6 +55,10 @@ fn lower(inst: &Inst, a: Option<i64>, b: Option<i64>) -> Option<Inst> {
         (Uop::GuardIntNe, Some(a), _) => (Uop::GuardIntNeImm, y, a),
         _ => return None,
     };
-    let snapshot = if uop.info().exit == serigraph_uops::Exit::Never { crate::ir::SnapshotId::NONE } else { inst.snapshot };
+    let snapshot = if uop.info().exit == serigraph_uops::Exit::Never {
+        crate::ir::SnapshotId::NONE
+    } else {
+        inst.snapshot
+    };
     Some(Inst::new(uop, &[operand], imm as u64, snapshot))
 }

@@ -38,7 +38,12 @@ pub(super) fn loaded(inst: &Inst) -> Option<Place> {
         Uop::ItemAt => (Class::Item, u64::from(inst.args[1].0)),
         _ => return None,
     };
-    Some(Place { class, object: inst.args[0], key, width: inst.uop })
+    Some(Place {
+        class,
+        object: inst.args[0],
+        key,
+        width: inst.uop,
+    })
 }
 
 /// The place a uop stores to, and what.
@@ -46,10 +51,23 @@ pub(super) fn stored(inst: &Inst) -> Option<(Place, ValueId)> {
     let (class, key, width, value) = match inst.uop {
         Uop::IterStore => (Class::Iterator, inst.imm, Uop::IterLoad, inst.args[1]),
         Uop::StoreObject => (Class::Field, inst.imm, Uop::LoadObject, inst.args[1]),
-        Uop::ListExchange => (Class::Item, u64::from(inst.args[1].0), Uop::ItemAt, inst.args[2]),
+        Uop::ListExchange => (
+            Class::Item,
+            u64::from(inst.args[1].0),
+            Uop::ItemAt,
+            inst.args[2],
+        ),
         _ => return None,
     };
-    Some((Place { class, object: inst.args[0], key, width }, value))
+    Some((
+        Place {
+            class,
+            object: inst.args[0],
+            key,
+            width,
+        },
+        value,
+    ))
 }
 
 /// Whether fields at these offsets can share a byte.
@@ -89,7 +107,10 @@ impl Memory {
 
     /// What a slot of f0 is known to hold, or `NONE`.
     pub fn slot(&self, slot: u64) -> ValueId {
-        self.slots.get(slot as usize).copied().unwrap_or(ValueId::NONE)
+        self.slots
+            .get(slot as usize)
+            .copied()
+            .unwrap_or(ValueId::NONE)
     }
 
     /// Notes what a slot of f0 holds.
@@ -103,7 +124,11 @@ impl Memory {
 
     /// What a place is known to hold.
     pub fn get(&self, place: &Place) -> Option<ValueId> {
-        self.entries.iter().rev().find(|e| e.place == *place).map(|e| e.value)
+        self.entries
+            .iter()
+            .rev()
+            .find(|e| e.place == *place)
+            .map(|e| e.value)
     }
 
     /// Notes what a place was found to hold.
@@ -137,11 +162,15 @@ impl Memory {
 
     /// Forgets what a uop with these effects may overwrite.
     pub fn clobber(&mut self, writes: Effects, facts: &[Fact]) {
-        if !writes.intersects(Effects::ITERATOR | Effects::HEAP | Effects::LIST_ITEMS | Effects::LIST_SHAPE) {
+        if !writes.intersects(
+            Effects::ITERATOR | Effects::HEAP | Effects::LIST_ITEMS | Effects::LIST_SHAPE,
+        ) {
             return;
         }
         self.entries.retain(|e| match e.place.class {
-            Class::Iterator => !writes.intersects(Effects::ITERATOR) || facts[e.place.object.index()].unshared,
+            Class::Iterator => {
+                !writes.intersects(Effects::ITERATOR) || facts[e.place.object.index()].unshared
+            }
             Class::Field => !writes.intersects(Effects::HEAP),
             Class::Item => !writes.intersects(Effects::LIST_ITEMS | Effects::LIST_SHAPE),
         });

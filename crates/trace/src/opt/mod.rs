@@ -105,7 +105,9 @@ impl Passes {
             } else if word == "none" {
                 passes.0 = 0;
             } else if word != "all" {
-                return Err(format!("`{word}` should be `-pass`, `+pass`, `all` or `none`"));
+                return Err(format!(
+                    "`{word}` should be `-pass`, `+pass`, `all` or `none`"
+                ));
             }
         }
         Ok(passes)
@@ -126,7 +128,10 @@ pub struct OptOptions<'a> {
 
 impl Default for OptOptions<'_> {
     fn default() -> Self {
-        OptOptions { passes: Passes::ALL, report: None }
+        OptOptions {
+            passes: Passes::ALL,
+            report: None,
+        }
     }
 }
 
@@ -146,19 +151,31 @@ impl Trace {
         self.insts.reserve(other.insts.len() * copies + 16);
         self.snapshots.reserve(other.snapshots.len() * copies);
         self.frame_states.reserve(other.frame_states.len() * copies);
-        self.slot_values.reserve(other.slot_values.len() * copies + 8 * other.snapshots.len());
-        self.pending_stores.reserve(other.pending_stores.len() * copies + 2 * other.snapshots.len());
+        self.slot_values
+            .reserve(other.slot_values.len() * copies + 8 * other.snapshots.len());
+        self.pending_stores
+            .reserve(other.pending_stores.len() * copies + 2 * other.snapshots.len());
     }
 }
 
 /// Runs one pass: timed, shown, and verified in debug builds.
-fn run_pass(name: &'static str, options: &OptOptions<'_>, work: &mut Work, pass: impl FnOnce(&mut Work)) -> Result<(), Reason> {
+fn run_pass(
+    name: &'static str,
+    options: &OptOptions<'_>,
+    work: &mut Work,
+    pass: impl FnOnce(&mut Work),
+) -> Result<(), Reason> {
     let start = options.report.map(|_| Instant::now());
     pass(work);
     show(name, options, &work.trace, start)
 }
 
-fn show(name: &'static str, options: &OptOptions<'_>, trace: &Trace, start: Option<Instant>) -> Result<(), Reason> {
+fn show(
+    name: &'static str,
+    options: &OptOptions<'_>,
+    trace: &Trace,
+    start: Option<Instant>,
+) -> Result<(), Reason> {
     if let (Some(report), Some(start)) = (options.report, start) {
         report(name, trace, start.elapsed());
     }
@@ -173,8 +190,14 @@ fn show(name: &'static str, options: &OptOptions<'_>, trace: &Trace, start: Opti
 
 /// Makes a loop of the recording of one iteration, from a loop header to the same header, whose state at the end is the
 /// snapshot of its [`End::Exit`].
-pub fn optimise_loop(mut trace: Trace, types: &HostTypes, options: &OptOptions<'_>) -> Result<Trace, Reason> {
-    let End::Exit(header) = trace.end else { return Err(Reason::NotLooping) };
+pub fn optimise_loop(
+    mut trace: Trace,
+    types: &HostTypes,
+    options: &OptOptions<'_>,
+) -> Result<Trace, Reason> {
+    let End::Exit(header) = trace.end else {
+        return Err(Reason::NotLooping);
+    };
     if header.is_none() {
         return Err(Reason::NotLooping);
     }
@@ -219,16 +242,27 @@ pub fn optimise_linear(
 }
 
 /// The passes that follow the forward pass.
-fn finish(work: &mut Work, types: &HostTypes, options: &OptOptions<'_>, target: Option<&Trace>) -> Result<(), Reason> {
+fn finish(
+    work: &mut Work,
+    types: &HostTypes,
+    options: &OptOptions<'_>,
+    target: Option<&Trace>,
+) -> Result<(), Reason> {
     let passes = options.passes;
-    run_pass("sink", options, work, |work| sink::run(work, types, target, passes.has(Pass::Sink)))?;
+    run_pass("sink", options, work, |work| {
+        sink::run(work, types, target, passes.has(Pass::Sink))
+    })?;
     if passes.has(Pass::Refcount) {
-        run_pass("refcount", options, work, |work| refcount::run(&mut work.trace))?;
+        run_pass("refcount", options, work, |work| {
+            refcount::run(&mut work.trace)
+        })?;
     }
     if passes.has(Pass::Lower) {
         run_pass("lower", options, work, |work| lower::run(&mut work.trace))?;
     }
-    run_pass("dead", options, work, |work| dead::run(work, passes.has(Pass::Dead)))?;
+    run_pass("dead", options, work, |work| {
+        dead::run(work, passes.has(Pass::Dead))
+    })?;
     if work.trace.loop_start.is_some() && !params::run(work) {
         return Err(Reason::NotLooping);
     }

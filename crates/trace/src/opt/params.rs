@@ -8,17 +8,33 @@ use serigraph_uops::{Exit, Uop};
 /// Fills in `loop_params` and `loop_slice`. False if the loop uses a value that is no invariant and no phi.
 pub(super) fn run(work: &mut Work) -> bool {
     let trace = &work.trace;
-    let Some(start) = trace.loop_start else { return true };
+    let Some(start) = trace.loop_start else {
+        return true;
+    };
     let start = start.index();
     let mut params: Vec<LoopParam> = trace
         .phis()
         .zip(&work.carried)
         .map(|(value, carried)| {
             let source = match *carried {
-                Carried::Object { slot, type_address } => ParamSource::SlotObject { slot, type_address },
-                Carried::Raw { slot, raw: super::peel::RawKind::Int, .. } => ParamSource::SlotInt(slot),
-                Carried::Raw { slot, raw: super::peel::RawKind::Float, .. } => ParamSource::SlotFloat(slot),
-                Carried::Raw { slot, raw: super::peel::RawKind::Bool, .. } => ParamSource::SlotBool(slot),
+                Carried::Object { slot, type_address } => {
+                    ParamSource::SlotObject { slot, type_address }
+                }
+                Carried::Raw {
+                    slot,
+                    raw: super::peel::RawKind::Int,
+                    ..
+                } => ParamSource::SlotInt(slot),
+                Carried::Raw {
+                    slot,
+                    raw: super::peel::RawKind::Float,
+                    ..
+                } => ParamSource::SlotFloat(slot),
+                Carried::Raw {
+                    slot,
+                    raw: super::peel::RawKind::Bool,
+                    ..
+                } => ParamSource::SlotBool(slot),
                 Carried::Field { slot, offset, .. } => ParamSource::IterField { slot, offset },
             };
             LoopParam { value, source }
@@ -31,12 +47,16 @@ pub(super) fn run(work: &mut Work) -> bool {
         if !work.invariant[value] {
             return false;
         }
-        params.push(LoopParam { value: ValueId(value as u32), source: ParamSource::Invariant });
+        params.push(LoopParam {
+            value: ValueId(value as u32),
+            source: ParamSource::Invariant,
+        });
     }
     let mut slice = Vec::new();
     for value in (0..start).rev() {
         let inst = &trace.insts[value];
-        let checks = work.invariant[value] && inst.uop.info().exit == Exit::Guard && !inst.has_value();
+        let checks =
+            work.invariant[value] && inst.uop.info().exit == Exit::Guard && !inst.has_value();
         if checks || needed[value] {
             slice.push(ValueId(value as u32));
             for arg in inst.inputs() {

@@ -21,12 +21,12 @@
 //! a second one of its raw value. Fields of an iterator that nobody else sees are carried by raw phis. If what was
 //! assumed of a phi does not hold at the back edge, less is assumed and the loop is made again.
 
-use super::{Pass, Work};
 use super::facts::Fact;
 use super::forward::{Contradiction, Forward, Naming};
 use super::memory::{Class, Place};
 use super::survey::Survey;
 use super::types::HostTypes;
+use super::{Pass, Work};
 use crate::ir::{End, Inst, SlotValue, SnapshotId, Trace, ValueId};
 use serigraph_uops::{Kind, Reason, Uop};
 
@@ -38,7 +38,11 @@ pub(super) enum Carried {
     /// The raw value of the object in a slot of f0; its object phi comes right before it.
     Raw { slot: u32, raw: RawKind },
     /// A field of the iterator `object`, which is in a slot of f0.
-    Field { object: ValueId, slot: u32, offset: u32 },
+    Field {
+        object: ValueId,
+        slot: u32,
+        offset: u32,
+    },
 }
 
 /// What kind of object a raw value is the value of.
@@ -94,7 +98,11 @@ struct Phi {
 const ROUNDS: usize = 8;
 
 /// Makes the loop.
-pub(super) fn run(source: &Trace, survey: &Survey, mut forward: Forward<'_>) -> Result<Work, Reason> {
+pub(super) fn run(
+    source: &Trace,
+    survey: &Survey,
+    mut forward: Forward<'_>,
+) -> Result<Work, Reason> {
     let unstable = |_: Contradiction| Reason::TypesUnstable;
     forward.copy_all().map_err(unstable)?;
     let mut phis = slot_phis(survey, &mut forward, source.locals)?;
@@ -121,8 +129,17 @@ pub(super) fn run(source: &Trace, survey: &Survey, mut forward: Forward<'_>) -> 
     forward.out.loop_start = Some(ValueId(length as u32));
     forward.out.loop_synced = survey.changed.iter().map(|c| c.slot).collect();
     forward.out.end = End::Loop(end);
-    let carried = phis.iter().filter(|p| !p.dropped).map(|p| p.carried).collect();
-    Ok(Work { trace: forward.out, carried, facts: forward.facts, invariant: forward.invariant })
+    let carried = phis
+        .iter()
+        .filter(|p| !p.dropped)
+        .map(|p| p.carried)
+        .collect();
+    Ok(Work {
+        trace: forward.out,
+        carried,
+        facts: forward.facts,
+        invariant: forward.invariant,
+    })
 }
 
 /// The phis of the slots that the iteration changes.
@@ -139,13 +156,25 @@ fn slot_phis(survey: &Survey, forward: &mut Forward<'_>, locals: u32) -> Result<
             type_address = 0;
         }
         let carried = Carried::Object { slot, type_address };
-        phis.push(Phi { carried, initial, kind: Kind::Object, end, dropped: false });
+        phis.push(Phi {
+            carried,
+            initial,
+            kind: Kind::Object,
+            end,
+            dropped: false,
+        });
         if let Some(raw) = RawKind::of(forward.types, type_address)
             && forward.has(Pass::Unbox)
             && let Some(initial) = forward.raw(initial)
         {
             let kind = forward.out.inst(initial).kind;
-            phis.push(Phi { carried: Carried::Raw { slot, raw }, initial, kind, end, dropped: false });
+            phis.push(Phi {
+                carried: Carried::Raw { slot, raw },
+                initial,
+                kind,
+                end,
+                dropped: false,
+            });
         }
     }
     Ok(phis)
@@ -161,14 +190,29 @@ fn field_phis(survey: &Survey, forward: &mut Forward<'_>, phis: &mut Vec<Phi>) {
         let inst = *forward.out.inst(object);
         let unshared = forward.facts[object.index()].unshared;
         let alone = unshared || (survey.one_iterator && !survey.iterators_seen);
-        let place = Place { class: Class::Iterator, object, key: offset, width: Uop::IterLoad };
+        let place = Place {
+            class: Class::Iterator,
+            object,
+            key: offset,
+            width: Uop::IterLoad,
+        };
         if inst.uop == Uop::LoadSlot
             && forward.invariant[object.index()]
             && alone
             && let Some(initial) = forward.memory.get(&place)
         {
-            let carried = Carried::Field { object, slot: inst.imm as u32, offset: offset as u32 };
-            phis.push(Phi { carried, initial, kind: Kind::Int, end: ValueId::NONE, dropped: false });
+            let carried = Carried::Field {
+                object,
+                slot: inst.imm as u32,
+                offset: offset as u32,
+            };
+            phis.push(Phi {
+                carried,
+                initial,
+                kind: Kind::Int,
+                end: ValueId::NONE,
+                dropped: false,
+            });
         }
     }
 }
@@ -178,13 +222,20 @@ fn define_phis(forward: &mut Forward<'_>, phis: &mut [Phi]) {
     forward.push(Inst::new(Uop::LoopStart, &[], 0, SnapshotId::NONE));
     let mut object = ValueId::NONE;
     for phi in phis.iter().filter(|p| !p.dropped) {
-        let inst = Inst { kind: phi.kind, ..Inst::new(Uop::Phi, &[phi.initial], 0, SnapshotId::NONE) };
+        let inst = Inst {
+            kind: phi.kind,
+            ..Inst::new(Uop::Phi, &[phi.initial], 0, SnapshotId::NONE)
+        };
         let value = forward.push(inst);
         match phi.carried {
             Carried::Object { slot, type_address } => {
                 object = value;
                 let not_null = type_address != 0;
-                forward.facts[value.index()] = Fact { type_address, not_null, ..Fact::ANYTHING };
+                forward.facts[value.index()] = Fact {
+                    type_address,
+                    not_null,
+                    ..Fact::ANYTHING
+                };
                 forward.memory.set_slot(slot.into(), value);
                 forward.names.header.push(SlotValue { slot, value });
             }
@@ -195,7 +246,12 @@ fn define_phis(forward: &mut Forward<'_>, phis: &mut [Phi]) {
                 forward.facts[object.index()].raw = value;
             }
             Carried::Field { object, offset, .. } => {
-                let place = Place { class: Class::Iterator, object, key: offset.into(), width: Uop::IterLoad };
+                let place = Place {
+                    class: Class::Iterator,
+                    object,
+                    key: offset.into(),
+                    width: Uop::IterLoad,
+                };
                 forward.memory.learn(place, value);
             }
         }
@@ -217,7 +273,8 @@ fn close(forward: &mut Forward<'_>, phis: &mut [Phi], args: &mut Vec<ValueId>) -
             }
             Carried::Raw { raw, .. } => {
                 let end = forward.names.values[phi.end.index()];
-                let same = forward.facts[end.index()].type_address == raw.type_address(forward.types);
+                let same =
+                    forward.facts[end.index()].type_address == raw.type_address(forward.types);
                 match forward.raw(end) {
                     Some(raw) if same => args.push(raw),
                     _ => {
@@ -227,7 +284,12 @@ fn close(forward: &mut Forward<'_>, phis: &mut [Phi], args: &mut Vec<ValueId>) -
                 }
             }
             Carried::Field { object, offset, .. } => {
-                let place = Place { class: Class::Iterator, object: *object, key: (*offset).into(), width: Uop::IterLoad };
+                let place = Place {
+                    class: Class::Iterator,
+                    object: *object,
+                    key: (*offset).into(),
+                    width: Uop::IterLoad,
+                };
                 match forward.memory.get(&place) {
                     Some(value) => args.push(value),
                     None => {

@@ -9,7 +9,8 @@ use super::peel::Carried;
 use super::sink::{Plan, boxed};
 use super::types::HostTypes;
 use crate::ir::{
-    End, EntrySlot, FrameState, Inherited, InlinedFrame, Inst, PendingStore, SlotValue, Snapshot, SnapshotId, Trace, ValueId,
+    End, EntrySlot, FrameState, Inherited, InlinedFrame, Inst, PendingStore, SlotValue, Snapshot,
+    SnapshotId, Trace, ValueId,
 };
 use serigraph_uops::{Kind, Uop};
 
@@ -65,7 +66,14 @@ pub(super) fn rebuild(work: &mut Work, types: &HostTypes, plan: &Plan) {
     rebuild.new.inlined.clone_from(&old.inlined);
     rebuild.new.reserve_like(old, 1);
     for entry in &old.entry_slots {
-        rebuild.set(entry.slot.into(), if entry.synced { Content::Value(entry.value) } else { Content::Stale });
+        rebuild.set(
+            entry.slot.into(),
+            if entry.synced {
+                Content::Value(entry.value)
+            } else {
+                Content::Stale
+            },
+        );
     }
     for at in 0..count {
         if at == plan.first_escape {
@@ -74,10 +82,21 @@ pub(super) fn rebuild(work: &mut Work, types: &HostTypes, plan: &Plan) {
         rebuild.inst(at, &work.carried);
     }
     rebuild.end(&work.carried);
-    let Rebuild { new, new_facts, new_invariant, values, .. } = rebuild;
+    let Rebuild {
+        new,
+        new_facts,
+        new_invariant,
+        values,
+        ..
+    } = rebuild;
     let phis: Vec<ValueId> = old.phis().collect();
-    let mut carried: Vec<Carried> =
-        work.carried.iter().enumerate().filter(|(i, _)| !plan.sunk[phis[*i].index()]).map(|(_, c)| *c).collect();
+    let mut carried: Vec<Carried> = work
+        .carried
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| !plan.sunk[phis[*i].index()])
+        .map(|(_, c)| *c)
+        .collect();
     carried.iter_mut().for_each(|c| c.rename(&values));
     work.trace = new;
     work.facts = new_facts;
@@ -97,14 +116,20 @@ impl Rebuild<'_> {
     }
 
     fn name(&self, value: ValueId) -> ValueId {
-        if value.is_some() { self.values[value.index()] } else { value }
+        if value.is_some() {
+            self.values[value.index()]
+        } else {
+            value
+        }
     }
 
     fn push(&mut self, inst: Inst, fact: Fact, invariant: bool) -> ValueId {
         let info = inst.uop.info();
-        self.owned.push((info.ownership.output_owned && !inst.sunk).into());
+        self.owned
+            .push((info.ownership.output_owned && !inst.sunk).into());
         for (i, arg) in inst.inputs().iter().enumerate() {
-            let change = i32::from(info.ownership.gains >> i & 1) - i32::from(info.ownership.consumes >> i & 1);
+            let change = i32::from(info.ownership.gains >> i & 1)
+                - i32::from(info.ownership.consumes >> i & 1);
             self.owned[arg.index()] += change;
         }
         self.new_facts.push(fact);
@@ -117,10 +142,23 @@ impl Rebuild<'_> {
         let snapshot = self.snapshot(inst.snapshot);
         let args = inst.args.map(|a| self.name(a));
         let invariant = self.invariant.get(at) == Some(&true);
-        let value = self.push(Inst { args, snapshot, ..inst }, self.facts[at], invariant);
+        let value = self.push(
+            Inst {
+                args,
+                snapshot,
+                ..inst
+            },
+            self.facts[at],
+            invariant,
+        );
         self.values[at] = value;
         if inst.uop == Uop::Param {
-            let owned = self.old.entry_owned.iter().filter(|(v, _)| v.index() == at).map(|(_, n)| *n as i32);
+            let owned = self
+                .old
+                .entry_owned
+                .iter()
+                .filter(|(v, _)| v.index() == at)
+                .map(|(_, n)| *n as i32);
             self.owned[value.index()] += owned.sum::<i32>();
         }
     }
@@ -137,15 +175,27 @@ impl Rebuild<'_> {
             Uop::Nop => return,
             Uop::LoopStart => return self.enter_loop(at, &inst, carried),
             Uop::Phi => return,
-            Uop::SyncSlot if self.slots.get(inst.imm as usize) == Some(&Content::Value(inst.args[0])) => return,
+            Uop::SyncSlot
+                if self.slots.get(inst.imm as usize) == Some(&Content::Value(inst.args[0])) =>
+            {
+                return;
+            }
             // (A store to a place of the operand stack that is not in use is a push.)
             Uop::StoreSlot
-                if inst.imm < u64::from(self.old.locals) && self.slots.get(inst.imm as usize) == Some(&Content::Stale) =>
+                if inst.imm < u64::from(self.old.locals)
+                    && self.slots.get(inst.imm as usize) == Some(&Content::Stale) =>
             {
                 let sync = Inst::new(Uop::SyncSlot, &inst.args[..1], inst.imm, SnapshotId::NONE);
                 self.copy(at, sync);
             }
-            _ if self.plan.sunk[at] => self.copy(at, Inst { sunk: true, snapshot: SnapshotId::NONE, ..inst }),
+            _ if self.plan.sunk[at] => self.copy(
+                at,
+                Inst {
+                    sunk: true,
+                    snapshot: SnapshotId::NONE,
+                    ..inst
+                },
+            ),
             _ => self.copy(at, inst),
         }
         match inst.uop {
@@ -194,14 +244,22 @@ impl Rebuild<'_> {
             match *carried {
                 Carried::Object { slot, .. } => {
                     let lazy = self.plan.lazy.contains(&slot);
-                    self.set(slot.into(), if lazy { Content::Stale } else { Content::Value(phi) });
+                    self.set(
+                        slot.into(),
+                        if lazy {
+                            Content::Stale
+                        } else {
+                            Content::Value(phi)
+                        },
+                    );
                     if !lazy {
                         self.new.loop_synced.push(slot);
                     }
                 }
                 Carried::Raw { .. } => {}
                 Carried::Field { object, offset, .. } => {
-                    self.pending.retain(|p| (p.0, p.1) != (object, offset.into()));
+                    self.pending
+                        .retain(|p| (p.0, p.1) != (object, offset.into()));
                     if self.plan.fields.contains(&(object, offset.into())) {
                         self.pending.push((object, offset.into(), phi));
                     }
@@ -216,7 +274,10 @@ impl Rebuild<'_> {
             if let [Carried::Object { .. }, Carried::Raw { raw, .. }] = *pair
                 && self.plan.sunk[phis[i].index()]
             {
-                let sunk = Inst { sunk: true, ..boxed(raw, self.name(phis[i + 1]), self.types) };
+                let sunk = Inst {
+                    sunk: true,
+                    ..boxed(raw, self.name(phis[i + 1]), self.types)
+                };
                 self.values[phis[i].index()] = self.push(sunk, self.facts[phis[i].index()], false);
             }
         }
@@ -225,7 +286,10 @@ impl Rebuild<'_> {
     /// Before code that may look at the frame: what a side trace found stale is written.
     fn write_stale_slots(&mut self) {
         for entry in &self.old.entry_slots {
-            if entry.synced || entry.slot >= self.old.locals || self.slots[entry.slot as usize] != Content::Stale {
+            if entry.synced
+                || entry.slot >= self.old.locals
+                || self.slots[entry.slot as usize] != Content::Stale
+            {
                 continue;
             }
             self.sync(entry.slot, entry.value);
@@ -236,15 +300,27 @@ impl Rebuild<'_> {
     fn sync(&mut self, slot: u32, value: ValueId) {
         let name = self.name(value);
         if self.owned[name.index()] < 1 {
-            self.push(Inst::new(Uop::IncRef, &[name], 0, SnapshotId::NONE), Fact::ANYTHING, false);
+            self.push(
+                Inst::new(Uop::IncRef, &[name], 0, SnapshotId::NONE),
+                Fact::ANYTHING,
+                false,
+            );
         }
-        self.push(Inst::new(Uop::SyncSlot, &[name], slot.into(), SnapshotId::NONE), Fact::ANYTHING, false);
+        self.push(
+            Inst::new(Uop::SyncSlot, &[name], slot.into(), SnapshotId::NONE),
+            Fact::ANYTHING,
+            false,
+        );
         self.set(slot.into(), Content::Value(value));
     }
 
     fn snapshot(&mut self, id: SnapshotId) -> SnapshotId {
         if id.is_none() || self.snapshots[id.index()].is_some() {
-            return if id.is_none() { id } else { self.snapshots[id.index()] };
+            return if id.is_none() {
+                id
+            } else {
+                self.snapshots[id.index()]
+            };
         }
         let old = self.old;
         let first = self.new.frame_states.len() as u32;
@@ -259,23 +335,48 @@ impl Rebuild<'_> {
                 }
             }
             let count = self.new.slot_values.len() as u32 - start;
-            self.new.frame_states.push(FrameState { first: start, count, ..*frame });
+            self.new.frame_states.push(FrameState {
+                first: start,
+                count,
+                ..*frame
+            });
         }
         let first_store = self.new.pending_stores.len() as u32;
         let stores = old.stores(id);
-        let listed = |object, offset: u64| stores.iter().any(|s| s.object == object && u64::from(s.offset) == offset);
+        let listed = |object, offset: u64| {
+            stores
+                .iter()
+                .any(|s| s.object == object && u64::from(s.offset) == offset)
+        };
         for &(object, offset, value) in self.pending.iter().filter(|p| !listed(p.0, p.1)) {
-            let store = PendingStore { object: self.values[object.index()], offset: offset as u32, value: self.values[value.index()] };
+            let store = PendingStore {
+                object: self.values[object.index()],
+                offset: offset as u32,
+                value: self.values[value.index()],
+            };
             self.new.pending_stores.push(store);
         }
         for store in stores {
-            let (object, value) = (self.values[store.object.index()], self.values[store.value.index()]);
-            self.new.pending_stores.push(PendingStore { object, value, ..*store });
+            let (object, value) = (
+                self.values[store.object.index()],
+                self.values[store.value.index()],
+            );
+            self.new.pending_stores.push(PendingStore {
+                object,
+                value,
+                ..*store
+            });
         }
         let count = self.new.frame_states.len() as u32 - first;
         let store_count = self.new.pending_stores.len() as u32 - first_store;
         let reason = old.snapshots[id.index()].reason;
-        self.new.snapshots.push(Snapshot { first, count, first_store, store_count, reason });
+        self.new.snapshots.push(Snapshot {
+            first,
+            count,
+            first_store,
+            store_count,
+            reason,
+        });
         let name = SnapshotId(self.new.snapshots.len() as u32 - 1);
         self.snapshots[id.index()] = name;
         name
@@ -287,7 +388,10 @@ impl Rebuild<'_> {
             End::Loop(args) => {
                 self.release_constants();
                 debug_assert_eq!(args.len(), carried.len());
-                let kept = old.phis().zip(args).filter(|(phi, _)| !self.plan.sunk[phi.index()]);
+                let kept = old
+                    .phis()
+                    .zip(args)
+                    .filter(|(phi, _)| !self.plan.sunk[phi.index()]);
                 End::Loop(kept.map(|(_, &arg)| self.name(arg)).collect())
             }
             End::Link { target, args } => {
@@ -298,18 +402,42 @@ impl Rebuild<'_> {
                 }
                 let args: Vec<ValueId> = args.iter().map(|&arg| self.name(arg)).collect();
                 self.balance();
-                End::Link { target: *target, args }
+                End::Link {
+                    target: *target,
+                    args,
+                }
             }
             End::Exit(id) => End::Exit(self.snapshot(*id)),
         };
         for i in 0..self.new.inlined.len() {
             let frame = self.new.inlined[i];
-            self.new.inlined[i] = InlinedFrame { function: self.name(frame.function), ..frame };
+            self.new.inlined[i] = InlinedFrame {
+                function: self.name(frame.function),
+                ..frame
+            };
         }
-        self.new.entry_slots = old.entry_slots.iter().map(|e| EntrySlot { value: self.name(e.value), ..*e }).collect();
-        self.new.entry_owned = old.entry_owned.iter().map(|&(v, n)| (self.name(v), n)).collect();
+        self.new.entry_slots = old
+            .entry_slots
+            .iter()
+            .map(|e| EntrySlot {
+                value: self.name(e.value),
+                ..*e
+            })
+            .collect();
+        self.new.entry_owned = old
+            .entry_owned
+            .iter()
+            .map(|&(v, n)| (self.name(v), n))
+            .collect();
         self.new.tree = old.tree;
-        self.new.inherited = old.inherited.iter().map(|i| Inherited { value: self.name(i.value), ..*i }).collect();
+        self.new.inherited = old
+            .inherited
+            .iter()
+            .map(|i| Inherited {
+                value: self.name(i.value),
+                ..*i
+            })
+            .collect();
     }
 
     /// At a link: releases what the trace still owns.
@@ -317,7 +445,10 @@ impl Rebuild<'_> {
         for i in 0..self.owned.len() {
             let value = ValueId(i as u32);
             let inst = *self.new.inst(value);
-            if inst.kind != Kind::Object || inst.sunk || (inst.uop == Uop::ConstObject && inst.imm == 0) {
+            if inst.kind != Kind::Object
+                || inst.sunk
+                || (inst.uop == Uop::ConstObject && inst.imm == 0)
+            {
                 continue;
             }
             let plain = self.types.is_plain(self.new_facts[i].type_address);
@@ -328,7 +459,11 @@ impl Rebuild<'_> {
                 (false, false) => Uop::XDecRef,
             };
             for _ in 0..self.owned[i] {
-                self.push(Inst::new(uop, &[value], 0, SnapshotId::NONE), Fact::ANYTHING, false);
+                self.push(
+                    Inst::new(uop, &[value], 0, SnapshotId::NONE),
+                    Fact::ANYTHING,
+                    false,
+                );
             }
         }
     }

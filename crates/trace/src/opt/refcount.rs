@@ -58,10 +58,22 @@ pub(super) fn run(trace: &mut Trace) {
         return;
     }
     let count = trace.insts.len();
-    let fresh = ValueState { owned: 0, holders: 0, lost: 0, pending: NONE, looked: 0 };
+    let fresh = ValueState {
+        owned: 0,
+        holders: 0,
+        lost: 0,
+        pending: NONE,
+        looked: 0,
+    };
     let mut scan = Scan {
         values: vec![fresh; count],
-        pending: vec![Pending { previous: NONE, least: 0 }; count],
+        pending: vec![
+            Pending {
+                previous: NONE,
+                least: 0
+            };
+            count
+        ],
         slots: Vec::new(),
         called: 0,
         items: 0,
@@ -118,11 +130,18 @@ impl Scan {
             Uop::IncRef => {
                 let state = &mut self.values[inst.args[0].index()];
                 state.owned += 1;
-                self.pending[at as usize] = Pending { previous: state.pending, least: state.owned };
+                self.pending[at as usize] = Pending {
+                    previous: state.pending,
+                    least: state.owned,
+                };
                 state.pending = at;
                 return;
             }
-            Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef if self.release(trace, inst.args[0], at) => return,
+            Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef
+                if self.release(trace, inst.args[0], at) =>
+            {
+                return;
+            }
             Uop::LoopStart => return self.enter_loop(trace, at),
             Uop::LoadSlot => return self.hold(inst.imm, ValueId(at), at),
             Uop::TakeSlot => self.hold(inst.imm, ValueId::NONE, at),
@@ -143,10 +162,15 @@ impl Scan {
         if matches!(inst.uop, Uop::StoreSlot | Uop::SyncSlot) {
             self.hold(inst.imm, inst.args[0], at);
         }
-        if info.writes.contains(Effects::ESCAPE) || (info.calls && info.writes.intersects(Effects::COUNTS)) {
+        if info.writes.contains(Effects::ESCAPE)
+            || (info.calls && info.writes.intersects(Effects::COUNTS))
+        {
             self.called = at;
         }
-        if info.writes.intersects(Effects::LIST_ITEMS | Effects::LIST_SHAPE) {
+        if info
+            .writes
+            .intersects(Effects::LIST_ITEMS | Effects::LIST_SHAPE)
+        {
             self.items = at;
         }
         if info.writes.intersects(Effects::HEAP) {
@@ -221,7 +245,9 @@ impl Scan {
         match inst.uop {
             Uop::ItemAt => {
                 let items = trace.inst(owner);
-                items.uop == Uop::ListItems && self.items < value.0 && self.anchored(trace, items.args[0], start)
+                items.uop == Uop::ListItems
+                    && self.items < value.0
+                    && self.anchored(trace, items.args[0], start)
             }
             Uop::TupleItem | Uop::TupleItemImm => self.anchored(trace, owner, start),
             Uop::IterSequence => self.called < value.0 && self.anchored(trace, owner, start),

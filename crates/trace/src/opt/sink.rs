@@ -71,7 +71,11 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
     let trace = &work.trace;
     let count = trace.insts.len();
     let start = trace.loop_start.map_or(count, ValueId::index);
-    let escapes = |range: std::ops::Range<usize>| range.into_iter().filter(|&i| trace.insts[i].uop.info().escapes());
+    let escapes = |range: std::ops::Range<usize>| {
+        range
+            .into_iter()
+            .filter(|&i| trace.insts[i].uop.info().escapes())
+    };
     let first_escape = escapes(0..start).next().unwrap_or(usize::MAX);
     let last_escape = escapes(0..start).next_back();
     let mut sinking = Sinking {
@@ -84,13 +88,18 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
         removable: Vec::new(),
         may_remove: vec![false; count],
         loop_escapes: escapes(start..count).next().is_some(),
-        stale_at_link: matches!(trace.end, End::Link { .. }).then(|| target.map_or(Vec::new(), stale_slots)),
+        stale_at_link: matches!(trace.end, End::Link { .. })
+            .then(|| target.map_or(Vec::new(), stale_slots)),
         sync_at_end: Vec::new(),
     };
     if enabled {
         sinking.find_candidates(&work.carried);
     }
-    sinking.find_removable(if enabled { last_escape.map_or(0, |e| e + 1) } else { usize::MAX });
+    sinking.find_removable(if enabled {
+        last_escape.map_or(0, |e| e + 1)
+    } else {
+        usize::MAX
+    });
     if enabled {
         while sinking.take_back(first_escape) {}
     }
@@ -106,27 +115,51 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
     }
     for (i, inst) in trace.insts.iter().enumerate() {
         match inst.uop {
-            Uop::StoreSlot | Uop::SyncSlot if i > start => removed[i] = lazy.contains(&(inst.imm as u32)),
-            Uop::IncRef | Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef => removed[i] |= sinking.sunk[inst.args[0].index()],
+            Uop::StoreSlot | Uop::SyncSlot if i > start => {
+                removed[i] = lazy.contains(&(inst.imm as u32))
+            }
+            Uop::IncRef | Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef => {
+                removed[i] |= sinking.sunk[inst.args[0].index()]
+            }
             _ => {}
         }
     }
-    let fields = if enabled { fields(work, target) } else { Vec::new() };
+    let fields = if enabled {
+        fields(work, target)
+    } else {
+        Vec::new()
+    };
     for (i, inst) in trace.insts.iter().enumerate() {
         removed[i] |= inst.uop == Uop::IterStore && fields.contains(&(inst.args[0], inst.imm));
     }
-    let Sinking { sunk, sync_at_end, .. } = sinking;
-    let plan = Plan { sunk, removed, first_escape, lazy, sync_at_end, fields };
+    let Sinking {
+        sunk, sync_at_end, ..
+    } = sinking;
+    let plan = Plan {
+        sunk,
+        removed,
+        first_escape,
+        lazy,
+        sync_at_end,
+        fields,
+    };
     rebuild(work, types, &plan);
 }
 
 /// The slots that a loop leaves stale: what another trace that jumps to it need not store either.
 fn stale_slots(target: &Trace) -> Vec<u32> {
-    let carried = target.loop_params.iter().filter_map(|param| match param.source {
-        ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot) | ParamSource::SlotBool(slot) => Some(slot),
-        _ => None,
-    });
-    carried.filter(|slot| !target.loop_synced.contains(slot)).collect()
+    let carried = target
+        .loop_params
+        .iter()
+        .filter_map(|param| match param.source {
+            ParamSource::SlotInt(slot)
+            | ParamSource::SlotFloat(slot)
+            | ParamSource::SlotBool(slot) => Some(slot),
+            _ => None,
+        });
+    carried
+        .filter(|slot| !target.loop_synced.contains(slot))
+        .collect()
 }
 
 /// The iterator fields that can wait for the exits: in a loop those with a phi, in another trace those that the loop it
@@ -142,17 +175,27 @@ fn fields(work: &Work, target: Option<&Trace>) -> Vec<(ValueId, u64)> {
         }
         return fields;
     }
-    let (Some(target), End::Link { .. }) = (target, &trace.end) else { return fields };
+    let (Some(target), End::Link { .. }) = (target, &trace.end) else {
+        return fields;
+    };
     let seen = trace.insts.iter().any(|i| {
         let info = i.uop.info();
         info.escapes() || (info.calls && info.reads.intersects(serigraph_uops::Effects::ITERATOR))
     });
-    let mut stored = trace.insts.iter().filter(|i| i.uop == Uop::IterStore).map(|i| i.args[0]);
+    let mut stored = trace
+        .insts
+        .iter()
+        .filter(|i| i.uop == Uop::IterStore)
+        .map(|i| i.args[0]);
     let first = stored.next();
     let alone = !seen && stored.all(|object| Some(object) == first);
     for param in &target.loop_params {
-        let ParamSource::IterField { slot, offset } = param.source else { continue };
-        let Some(object) = at_end(trace, slot) else { continue };
+        let ParamSource::IterField { slot, offset } = param.source else {
+            continue;
+        };
+        let Some(object) = at_end(trace, slot) else {
+            continue;
+        };
         let unshared = work.facts[object.index()].unshared;
         if (alone || unshared) && !is_loaded_back(trace, object, offset.into()) {
             fields.push((object, u64::from(offset)));
@@ -163,13 +206,20 @@ fn fields(work: &Work, target: Option<&Trace>) -> Vec<(ValueId, u64)> {
 
 /// Whether a field is stored to and then loaded.
 fn is_loaded_back(trace: &Trace, object: ValueId, offset: u64) -> bool {
-    let mut fields = trace.insts.iter().filter(|i| i.args[0] == object && i.imm == offset);
+    let mut fields = trace
+        .insts
+        .iter()
+        .filter(|i| i.args[0] == object && i.imm == offset);
     fields.any(|i| i.uop == Uop::IterStore) && fields.any(|i| i.uop == Uop::IterLoad)
 }
 
 /// The value in a slot at the end of a trace without a loop, if it was there all the time.
 fn at_end(trace: &Trace, slot: u32) -> Option<ValueId> {
-    let mut value = trace.entry_slots.iter().find(|e| e.slot == slot).map(|e| e.value);
+    let mut value = trace
+        .entry_slots
+        .iter()
+        .find(|e| e.slot == slot)
+        .map(|e| e.value);
     for (i, inst) in trace.insts.iter().enumerate() {
         if inst.imm == u64::from(slot) {
             match inst.uop {
@@ -202,7 +252,10 @@ impl Sinking<'_> {
 
     /// The slots that are lazy as far as is known.
     fn lazy(&self) -> impl Iterator<Item = u32> + '_ {
-        self.candidates.iter().filter(|(_, phi)| self.sunk[phi.index()]).map(|(slot, _)| *slot)
+        self.candidates
+            .iter()
+            .filter(|(_, phi)| self.sunk[phi.index()])
+            .map(|(slot, _)| *slot)
     }
 
     fn is_lazy(&self, slot: u32) -> bool {
@@ -219,18 +272,28 @@ impl Sinking<'_> {
     fn find_removable(&mut self, from: usize) {
         let mut stale = vec![false; self.trace.locals as usize];
         let mut last = vec![ValueId::NONE; self.trace.locals as usize];
-        for entry in self.trace.entry_slots.iter().filter(|e| !e.synced && e.slot < self.trace.locals) {
+        for entry in self
+            .trace
+            .entry_slots
+            .iter()
+            .filter(|e| !e.synced && e.slot < self.trace.locals)
+        {
             stale[entry.slot as usize] = true;
             last[entry.slot as usize] = entry.value;
         }
         for at in 0..self.start {
             let inst = self.trace.insts[at];
-            if !matches!(inst.uop, Uop::StoreSlot | Uop::SyncSlot) || inst.imm >= u64::from(self.trace.locals) {
+            if !matches!(inst.uop, Uop::StoreSlot | Uop::SyncSlot)
+                || inst.imm >= u64::from(self.trace.locals)
+            {
                 continue;
             }
             let slot = inst.imm as usize;
             last[slot] = inst.args[0];
-            let wanted = self.stale_at_link.as_ref().is_some_and(|slots| !slots.contains(&(slot as u32)));
+            let wanted = self
+                .stale_at_link
+                .as_ref()
+                .is_some_and(|slots| !slots.contains(&(slot as u32)));
             if at < from || wanted {
                 stale[slot] = false;
                 continue;
@@ -240,17 +303,24 @@ impl Sinking<'_> {
             if !stale[slot] && inst.uop == Uop::StoreSlot {
                 release = self.release(at, displaced);
                 let null = self.is_null(displaced);
-                let plain = self.types.is_plain(self.facts[displaced.index()].type_address);
+                let plain = self
+                    .types
+                    .is_plain(self.facts[displaced.index()].type_address);
                 keeps = null || (plain && release.is_some());
             }
             stale[slot] = keeps;
             if keeps {
                 self.may_remove[at] = true;
-                self.removable.push(Removable { at, slot: slot as u32, release });
+                self.removable.push(Removable {
+                    at,
+                    slot: slot as u32,
+                    release,
+                });
             }
         }
         if let Some(slots) = &self.stale_at_link {
-            let wanted = (0..self.trace.locals).filter(|slot| stale[*slot as usize] && !slots.contains(slot));
+            let wanted = (0..self.trace.locals)
+                .filter(|slot| stale[*slot as usize] && !slots.contains(slot));
             self.sync_at_end = wanted.map(|slot| (slot, last[slot as usize])).collect();
         }
     }
@@ -285,7 +355,11 @@ impl Sinking<'_> {
                 Uop::IncRef | Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef => {}
                 Uop::StoreSlot | Uop::SyncSlot => {
                     let slot = inst.imm as u32;
-                    let goes = if i > self.start { self.is_lazy(slot) } else { self.goes(i, slot) };
+                    let goes = if i > self.start {
+                        self.is_lazy(slot)
+                    } else {
+                        self.goes(i, slot)
+                    };
                     if !goes {
                         self.needs(inst.args[0], &mut changed);
                     }
@@ -358,7 +432,8 @@ impl Sinking<'_> {
                 let type_address = (self.types.type_of)(inst.imm);
                 type_address == self.types.bool_
                     || (type_address == self.types.int
-                        && (self.types.int_value)(inst.imm).and_then(self.types.small_int) == Some(inst.imm))
+                        && (self.types.int_value)(inst.imm).and_then(self.types.small_int)
+                            == Some(inst.imm))
             }
             _ => false,
         }

@@ -44,7 +44,9 @@ impl Survey {
             let info = inst.uop.info();
             match inst.uop {
                 Uop::BoxInt | Uop::BoxFloat | Uop::BoxBool => plain[i] = true,
-                Uop::ConstObject => plain[i] = inst.imm == 0 || types.is_plain((types.type_of)(inst.imm)),
+                Uop::ConstObject => {
+                    plain[i] = inst.imm == 0 || types.is_plain((types.type_of)(inst.imm))
+                }
                 Uop::GuardType => plain[inst.args[0].index()] = types.is_plain(inst.imm),
                 Uop::DecRef | Uop::XDecRef if plain[inst.args[0].index()] => {
                     survey.writes = survey.writes | Effects::COUNTS;
@@ -96,14 +98,21 @@ impl Survey {
     pub fn overwrites(&self, place: &Place, facts: &[Fact]) -> bool {
         match place.class {
             Class::Iterator => {
-                self.iterator_stores.iter().any(|(_, offset)| overlap(*offset, place.key))
-                    || (self.writes.intersects(Effects::ITERATOR) && !facts[place.object.index()].unshared)
+                self.iterator_stores
+                    .iter()
+                    .any(|(_, offset)| overlap(*offset, place.key))
+                    || (self.writes.intersects(Effects::ITERATOR)
+                        && !facts[place.object.index()].unshared)
             }
             Class::Field => {
-                self.field_stores.iter().any(|offset| overlap(*offset, place.key))
+                self.field_stores
+                    .iter()
+                    .any(|offset| overlap(*offset, place.key))
                     || self.writes.intersects(Effects::HEAP)
             }
-            Class::Item => self.writes.intersects(Effects::LIST_ITEMS | Effects::LIST_SHAPE),
+            Class::Item => self
+                .writes
+                .intersects(Effects::LIST_ITEMS | Effects::LIST_SHAPE),
         }
     }
 }

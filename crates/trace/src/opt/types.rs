@@ -59,7 +59,9 @@ impl HostTypes {
     /// Whether objects of this type have a raw value: int, float, bool.
     pub fn is_number(&self, type_address: u64) -> bool {
         type_address != 0
-            && (type_address == self.int || type_address == self.float || type_address == self.bool_)
+            && (type_address == self.int
+                || type_address == self.float
+                || type_address == self.bool_)
     }
     /// Whether every object of this type is immortal.
     pub fn is_immortal_type(&self, type_address: u64) -> bool {
@@ -68,6 +70,12 @@ impl HostTypes {
     /// Whether an object of this type can never change its type (`__class__`), whatever code runs.
     pub fn is_fixed(&self, type_address: u64) -> bool {
         self.is_plain(type_address)
-            || [self.list, self.tuple, self.list_iterator, self.tuple_iterator].contains(&type_address)
+            || [
+                self.list,
+                self.tuple,
+                self.list_iterator,
+                self.tuple_iterator,
+            ]
+            .contains(&type_address)
     }
 }

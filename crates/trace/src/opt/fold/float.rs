@@ -47,9 +47,13 @@ impl Forward<'_> {
             // a * 1.0 = a / 1.0 = a
             (Uop::FloatMul | Uop::FloatDiv, Some(1.0)) => Outcome::Same(a),
             // a - (+0.0) = a, also for -0.0
-            (Uop::FloatSub, Some(0.0)) if known_b.is_some_and(f64::is_sign_positive) => Outcome::Same(a),
+            (Uop::FloatSub, Some(0.0)) if known_b.is_some_and(f64::is_sign_positive) => {
+                Outcome::Same(a)
+            }
             // a + (-0.0) = a, also for +0.0
-            (Uop::FloatAdd, Some(0.0)) if known_b.is_some_and(f64::is_sign_negative) => Outcome::Same(a),
+            (Uop::FloatAdd, Some(0.0)) if known_b.is_some_and(f64::is_sign_negative) => {
+                Outcome::Same(a)
+            }
             // a / 2^k = a * 2^-k: both are the same real number, rounded once
             (Uop::FloatDiv, Some(value)) if is_power_of_two(value) => {
                 let inverse = self.constant(Uop::ConstFloat, (1.0 / value).to_bits());
@@ -70,7 +74,9 @@ impl Forward<'_> {
                 None => Outcome::Keep,
             },
             // --a = a
-            (Uop::FloatNeg, None) if self.out.inst(a).uop == Uop::FloatNeg => Outcome::Same(self.out.inst(a).args[0]),
+            (Uop::FloatNeg, None) if self.out.inst(a).uop == Uop::FloatNeg => {
+                Outcome::Same(self.out.inst(a).args[0])
+            }
             // abs(-a) = abs(a)
             (Uop::FloatAbs, None) if self.out.inst(a).uop == Uop::FloatNeg => {
                 let inner = self.out.inst(a).args[0];

@@ -73,8 +73,12 @@ impl Forward<'_> {
             Uop::GuardSame => match (self.known_object(a), self.known_object(b)) {
                 _ if a == b => Outcome::Drop,
                 (Some(x), Some(y)) => decided(x == y),
-                (Some(x), None) => Outcome::Replace(Inst::new(Uop::GuardIs, &[b], x, inst.snapshot)),
-                (None, Some(y)) => Outcome::Replace(Inst::new(Uop::GuardIs, &[a], y, inst.snapshot)),
+                (Some(x), None) => {
+                    Outcome::Replace(Inst::new(Uop::GuardIs, &[b], x, inst.snapshot))
+                }
+                (None, Some(y)) => {
+                    Outcome::Replace(Inst::new(Uop::GuardIs, &[a], y, inst.snapshot))
+                }
                 _ if self.types_differ(a, b) => Outcome::Never,
                 _ => Outcome::Keep,
             },
@@ -90,7 +94,10 @@ impl Forward<'_> {
 
     /// Whether two objects cannot be one because their types are known and differ.
     pub(super) fn types_differ(&self, a: ValueId, b: ValueId) -> bool {
-        let (x, y) = (self.facts[a.index()].type_address, self.facts[b.index()].type_address);
+        let (x, y) = (
+            self.facts[a.index()].type_address,
+            self.facts[b.index()].type_address,
+        );
         x != 0 && y != 0 && x != y
     }
 
@@ -108,7 +115,15 @@ impl Forward<'_> {
             // of a truth value: t == 1, t != 0, ...
             Some(c @ (0 | 1)) if x.lo >= 0 && x.hi <= 1 => {
                 let truth = (c == 1) == equal;
-                with(inst, if truth { Uop::GuardTrue } else { Uop::GuardFalse }, &[a])
+                with(
+                    inst,
+                    if truth {
+                        Uop::GuardTrue
+                    } else {
+                        Uop::GuardFalse
+                    },
+                    &[a],
+                )
             }
             _ => Outcome::Keep,
         }
@@ -144,14 +159,23 @@ impl Forward<'_> {
             (Uop::FloatEq, false) | (Uop::FloatNe, true) => (Uop::GuardFloatNe, [a, b]),
             (Uop::ObjectIs, true) => (Uop::GuardSame, [a, b]),
             (Uop::ObjectIs, false) => match (self.known_object(a), self.known_object(b)) {
-                (_, Some(x)) => return Outcome::Replace(Inst::new(Uop::GuardIsNot, &[a], x, inst.snapshot)),
-                (Some(x), _) => return Outcome::Replace(Inst::new(Uop::GuardIsNot, &[b], x, inst.snapshot)),
+                (_, Some(x)) => {
+                    return Outcome::Replace(Inst::new(Uop::GuardIsNot, &[a], x, inst.snapshot));
+                }
+                (Some(x), _) => {
+                    return Outcome::Replace(Inst::new(Uop::GuardIsNot, &[b], x, inst.snapshot));
+                }
                 _ => return Outcome::Keep,
             },
             // the truth of `t ^ 1` is that t is 0
-            (Uop::IntXor, _) if self.known_int(b) == Some(1) && self.is_truth(a) => {
-                (if truth { Uop::GuardFalse } else { Uop::GuardTrue }, [a, ValueId::NONE])
-            }
+            (Uop::IntXor, _) if self.known_int(b) == Some(1) && self.is_truth(a) => (
+                if truth {
+                    Uop::GuardFalse
+                } else {
+                    Uop::GuardTrue
+                },
+                [a, ValueId::NONE],
+            ),
             _ => return Outcome::Keep,
         };
         // The truth value itself is known from here on.
@@ -178,7 +202,11 @@ impl Forward<'_> {
         }
         let fact = self.facts[a.index()];
         if inst.imm == 0 {
-            return if fact.not_null { Outcome::Never } else { Outcome::Keep };
+            return if fact.not_null {
+                Outcome::Never
+            } else {
+                Outcome::Keep
+            };
         }
         let types = self.types;
         if fact.type_address != 0 {
@@ -189,7 +217,11 @@ impl Forward<'_> {
                 return Outcome::Drop;
             }
             if fact.type_address == types.bool_ && fact.raw.is_some() {
-                let guard = if inst.imm == types.true_ { Uop::GuardTrue } else { Uop::GuardFalse };
+                let guard = if inst.imm == types.true_ {
+                    Uop::GuardTrue
+                } else {
+                    Uop::GuardFalse
+                };
                 return with(inst, guard, &[fact.raw]);
             }
         }
@@ -202,7 +234,11 @@ impl Forward<'_> {
         }
         let fact = self.facts[a.index()];
         if inst.imm == 0 {
-            return if fact.not_null { Outcome::Drop } else { Outcome::Keep };
+            return if fact.not_null {
+                Outcome::Drop
+            } else {
+                Outcome::Keep
+            };
         }
         let types = self.types;
         if fact.type_address != 0 {
@@ -213,7 +249,11 @@ impl Forward<'_> {
                 return Outcome::Never;
             }
             if fact.type_address == types.bool_ && fact.raw.is_some() {
-                let guard = if inst.imm == types.true_ { Uop::GuardFalse } else { Uop::GuardTrue };
+                let guard = if inst.imm == types.true_ {
+                    Uop::GuardFalse
+                } else {
+                    Uop::GuardTrue
+                };
                 return with(inst, guard, &[fact.raw]);
             }
         }

@@ -46,11 +46,18 @@ impl Forward<'_> {
             // a & -1 = a
             (Uop::IntAnd, Some(-1)) => Outcome::Same(a),
             // a & (2^k - 1) = a if 0 <= [a] < 2^k
-            (Uop::IntAnd, Some(mask)) if mask > 0 && mask.wrapping_add(1) & mask == 0 && fact_a.lo >= 0 && fact_a.hi <= mask => {
+            (Uop::IntAnd, Some(mask))
+                if mask > 0
+                    && mask.wrapping_add(1) & mask == 0
+                    && fact_a.lo >= 0
+                    && fact_a.hi <= mask =>
+            {
                 Outcome::Same(a)
             }
             // a // 2^k = a >> k: both round towards negative infinity
-            (Uop::IntFloorDiv, Some(n)) if n > 0 && n & (n - 1) == 0 => shifted(a, n.trailing_zeros().into()),
+            (Uop::IntFloorDiv, Some(n)) if n > 0 && n & (n - 1) == 0 => {
+                shifted(a, n.trailing_zeros().into())
+            }
             // nothing to check; from 63 on, only the sign is left
             (Uop::IntShr, Some(n)) if n >= 0 => shifted(a, n.min(63)),
             // a % m = a if 0 <= [a] < m
@@ -65,8 +72,12 @@ impl Forward<'_> {
             // a & a = a | a = a
             (Uop::IntAnd | Uop::IntOr, _) if a == b => Outcome::Same(a),
             // [a] + [b] fits: nothing to check
-            (Uop::IntAdd, _) if fits(inst.uop, fact_a, fact_b) => with(inst, Uop::IntAddWrap, &[a, b]),
-            (Uop::IntSub, _) if fits(inst.uop, fact_a, fact_b) => with(inst, Uop::IntSubWrap, &[a, b]),
+            (Uop::IntAdd, _) if fits(inst.uop, fact_a, fact_b) => {
+                with(inst, Uop::IntAddWrap, &[a, b])
+            }
+            (Uop::IntSub, _) if fits(inst.uop, fact_a, fact_b) => {
+                with(inst, Uop::IntSubWrap, &[a, b])
+            }
             (Uop::IntLt, _) if a == b || fact_a.lo >= fact_b.hi => self.same_bool(false),
             (Uop::IntLt, _) if fact_a.hi < fact_b.lo => self.same_bool(true),
             (Uop::IntLe, _) if a == b || fact_a.hi <= fact_b.lo => self.same_bool(true),
@@ -79,8 +90,12 @@ impl Forward<'_> {
             (Uop::IntNe, Some(0)) if fact_a.lo >= 0 && fact_a.hi <= 1 => Outcome::Same(a),
             (Uop::IntEq, Some(1)) if fact_a.lo >= 0 && fact_a.hi <= 1 => Outcome::Same(a),
             // ~~a = --a = a
-            (Uop::IntInvert, _) if self.out.inst(a).uop == Uop::IntInvert => Outcome::Same(self.out.inst(a).args[0]),
-            (Uop::IntNeg, _) if self.out.inst(a).uop == Uop::IntNeg => Outcome::Same(self.out.inst(a).args[0]),
+            (Uop::IntInvert, _) if self.out.inst(a).uop == Uop::IntInvert => {
+                Outcome::Same(self.out.inst(a).args[0])
+            }
+            (Uop::IntNeg, _) if self.out.inst(a).uop == Uop::IntNeg => {
+                Outcome::Same(self.out.inst(a).args[0])
+            }
             _ => Outcome::Keep,
         }
     }

@@ -17,17 +17,32 @@ impl Forward<'_> {
         let info = inst.uop.info();
         let guard = info.exit == Exit::Guard && info.output.is_none();
         if guard {
-            return if self.has(Pass::Guards) { self.fold_guard(inst) } else { Outcome::Keep };
+            return if self.has(Pass::Guards) {
+                self.fold_guard(inst)
+            } else {
+                Outcome::Keep
+            };
         }
         match inst.uop {
             Uop::IntToFloat | Uop::IntTrueDiv if self.has(Pass::Fold) => self.fold_float(inst),
             Uop::FloatToInt if self.has(Pass::Fold) => self.fold_float(inst),
             _ => match info.inputs.first() {
-                Some(Kind::Int) if info.output == Some(Kind::Int) && info.inputs.iter().all(|k| *k == Kind::Int) => {
-                    if self.has(Pass::Fold) { self.fold_int(inst) } else { Outcome::Keep }
+                Some(Kind::Int)
+                    if info.output == Some(Kind::Int)
+                        && info.inputs.iter().all(|k| *k == Kind::Int) =>
+                {
+                    if self.has(Pass::Fold) {
+                        self.fold_int(inst)
+                    } else {
+                        Outcome::Keep
+                    }
                 }
                 Some(Kind::Float) if inst.uop != Uop::BoxFloat && !info.calls => {
-                    if self.has(Pass::Fold) { self.fold_float(inst) } else { Outcome::Keep }
+                    if self.has(Pass::Fold) {
+                        self.fold_float(inst)
+                    } else {
+                        Outcome::Keep
+                    }
                 }
                 _ => self.fold_object(inst),
             },

@@ -10,15 +10,21 @@ impl Forward<'_> {
     pub(super) fn fold_object(&mut self, inst: &Inst) -> Outcome {
         let [a, b, _] = inst.args;
         match inst.uop {
-            Uop::UnboxInt | Uop::UnboxFloat | Uop::UnboxBool if self.has(Pass::Unbox) => match self.raw(a) {
-                // With a type guard before it that never holds (kept when guards are not looked at), the kind is another.
-                Some(raw) if self.out.inst(raw).kind != inst.kind => Outcome::Keep,
-                Some(raw) => Outcome::Same(raw),
-                None => Outcome::Keep,
-            },
+            Uop::UnboxInt | Uop::UnboxFloat | Uop::UnboxBool if self.has(Pass::Unbox) => {
+                match self.raw(a) {
+                    // With a type guard before it that never holds (kept when guards are not looked at), the kind is another.
+                    Some(raw) if self.out.inst(raw).kind != inst.kind => Outcome::Keep,
+                    Some(raw) => Outcome::Same(raw),
+                    None => Outcome::Keep,
+                }
+            }
             Uop::BoxBool if self.has(Pass::Unbox) => match self.known_int(a) {
                 Some(value) => {
-                    let object = if value == 0 { self.types.false_ } else { self.types.true_ };
+                    let object = if value == 0 {
+                        self.types.false_
+                    } else {
+                        self.types.true_
+                    };
                     Outcome::Same(self.constant(Uop::ConstObject, object))
                 }
                 None => Outcome::Keep,
@@ -26,7 +32,11 @@ impl Forward<'_> {
             Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef => self.fold_decref(inst, a),
             Uop::LoadSlot => {
                 let known = self.slot(inst.imm);
-                if known.is_some() { Outcome::Same(known) } else { Outcome::Keep }
+                if known.is_some() {
+                    Outcome::Same(known)
+                } else {
+                    Outcome::Keep
+                }
             }
             Uop::ObjectIs => match (self.known_object(a), self.known_object(b)) {
                 _ if a == b => self.same_bool(true),
@@ -41,9 +51,12 @@ impl Forward<'_> {
                 Outcome::Same(self.constant(Uop::ConstObject, known))
             }
             Uop::TupleItem => match self.known_int(b) {
-                Some(index) if i32::try_from(index).is_ok() => {
-                    Outcome::Replace(Inst::new(Uop::TupleItemImm, &[a], index as u64, SnapshotId::NONE))
-                }
+                Some(index) if i32::try_from(index).is_ok() => Outcome::Replace(Inst::new(
+                    Uop::TupleItemImm,
+                    &[a],
+                    index as u64,
+                    SnapshotId::NONE,
+                )),
                 _ => Outcome::Keep,
             },
             _ => match memory::loaded(inst) {
@@ -66,7 +79,11 @@ impl Forward<'_> {
         let fact = self.facts[value.index()];
         let types = self.types;
         if object == 0 {
-            return if fact.not_null { self.same_bool(false) } else { Outcome::Keep };
+            return if fact.not_null {
+                self.same_bool(false)
+            } else {
+                Outcome::Keep
+            };
         }
         if fact.type_address == 0 {
             return Outcome::Keep;
@@ -79,7 +96,12 @@ impl Forward<'_> {
                 return Outcome::Same(fact.raw);
             }
             let zero = self.int(0);
-            return Outcome::Replace(Inst::new(Uop::IntEq, &[fact.raw, zero], 0, SnapshotId::NONE));
+            return Outcome::Replace(Inst::new(
+                Uop::IntEq,
+                &[fact.raw, zero],
+                0,
+                SnapshotId::NONE,
+            ));
         }
         Outcome::Keep
     }
@@ -96,7 +118,11 @@ impl Forward<'_> {
         } else {
             inst.uop
         };
-        if uop == inst.uop { Outcome::Keep } else { Outcome::Replace(Inst { uop, ..*inst }) }
+        if uop == inst.uop {
+            Outcome::Keep
+        } else {
+            Outcome::Replace(Inst { uop, ..*inst })
+        }
     }
 
     /// The raw value of an int, float or bool object, if there is one.
