@@ -402,6 +402,25 @@ fn statistics_at_exit() {
     }
 }
 
+/// The settings in the documentation are those of the table in the Python package.
+#[test]
+fn settings_are_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = interpreters()[0].command(Mode::Plain);
+    command.args([
+        "-c",
+        "from serigraph import _options; print(_options.documentation(), end='')",
+    ]);
+    let table = run(command.env("PYTHONPATH", root.join("python")), "");
+    assert!(table.succeeded(), "{}", table.stderr);
+    let page = fs::read_to_string(root.join("docs/debugging.md")).expect("the page is there");
+    assert!(
+        page.contains(&table.stdout),
+        "docs/debugging.md lacks:\n{}",
+        table.stdout
+    );
+}
+
 #[test]
 fn help_and_version() {
     let outcome = run(&mut serigraph(&["--help"]), "");

@@ -89,8 +89,9 @@ TABLE = {
         Option(
             "threshold",
             _integer(1),
-            "see docs/performance.md",
-            "compile a loop when its back edge has been taken this many times",
+            "as shipped",
+            "compile a loop when its back edge has been taken this many times; `cargo xtask bench threshold` "
+            "measures the curve from which the shipped number is chosen",
         ),
         Option(
             "stats",
