@@ -139,6 +139,15 @@ impl Turn<'_> {
         }
     }
 
+    /// A box from before the loop that only exits make: of an invariant, which has a name here.
+    fn make(&mut self, value: ValueId) {
+        let inst = *self.target.inst(value);
+        if self.name(value).is_none() && inst.sunk && self.name(inst.args[0]).is_some() {
+            let args = inst.args.map(|a| self.name(a));
+            self.names[value.index()] = self.trace.push(Inst { args, snapshot: SnapshotId::NONE, ..inst });
+        }
+    }
+
     fn copy(&mut self, inst: &Inst) -> ValueId {
         let args = inst.args.map(|a| self.name(a));
         let snapshot = self.snapshot(inst.snapshot);
@@ -169,6 +178,9 @@ impl Turn<'_> {
                     ..inlined
                 });
                 caller = FrameId(self.trace.inlined.len() as u32);
+            }
+            for slot in target.slots(frame) {
+                self.make(slot.value);
             }
             let first = self.trace.slot_values.len() as u32;
             for slot in target.slots(frame) {
