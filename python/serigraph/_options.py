@@ -112,6 +112,12 @@ TABLE = {
         Option("opt", _passes, "all passes", "optimiser passes to leave out, like -cse,-peel"),
         Option("only", _traces, "all traces", "numbers of the traces to compile, like 3,8-11"),
         Option("random_ra", _integer(0), "off", "a seed: the register allocator chooses at random"),
+        Option(
+            "stop_after",
+            _integer(0),
+            "off",
+            "for tests of the recorder: recordings stop after 0, 1, ... up to this many instructions, in turn",
+        ),
         Option("code_limit", _integer(4096), "67108864", "bytes of machine code and its data"),
         Option(
             "fallback",

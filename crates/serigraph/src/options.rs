@@ -55,6 +55,9 @@ pub struct Options {
     pub only: Option<Selection>,
     /// Seed with which the register allocator chooses at random.
     pub random_registers: Option<u64>,
+    /// Recordings stop after 0, 1, ... up to this many instructions, in turn, and then begin anew: for tests of the recorder,
+    /// each of whose prefixes is a valid exit.
+    pub stop_after: Option<u32>,
 }
 
 impl Default for Options {
@@ -67,6 +70,7 @@ impl Default for Options {
             passes: Passes::ALL,
             only: None,
             random_registers: None,
+            stop_after: None,
         }
     }
 }
@@ -98,6 +102,7 @@ impl Options {
                 self.limits.code_bytes = usize::try_from(n).map_err(|_| "must not be negative".to_owned())?;
             }
             ("random_ra", &Value::Int(n)) => self.random_registers = Some(n as u64),
+            ("stop_after", &Value::Int(n)) => self.stop_after = u32::try_from(n).ok(),
             ("log", Value::Text(text)) => {
                 let (level, file) = with_path(text)?;
                 self.log = Some(Level::from_name(level).ok_or_else(|| format!("no level is called {level:?}"))?);

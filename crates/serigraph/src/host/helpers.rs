@@ -238,7 +238,11 @@ extern "C" fn float_floor_divide(a: f64, b: f64) -> f64 {
         return 0.0_f64.copysign(a / b);
     }
     let floor = quotient.floor();
-    if quotient - floor > 0.5 { floor + 1.0 } else { floor }
+    if quotient - floor > 0.5 {
+        floor + 1.0
+    } else {
+        floor
+    }
 }
 
 unsafe extern "C" fn power(a: Object, b: Object) -> Object {
@@ -319,7 +323,9 @@ unsafe extern "C" fn exchange_value(args: *const Object) -> Object {
     unsafe {
         let (instance, value) = (*args, *args.add(2));
         let index = ffi::PyLong_AsSsize_t(*args.add(1)).max(0) as usize;
-        let place = instance.byte_add(serigraph_cpython::layout().instance.first_value + 8 * index).cast::<Object>();
+        let place = instance
+            .byte_add(serigraph_cpython::layout().instance.first_value + 8 * index)
+            .cast::<Object>();
         let old = place.read();
         if object::has_dict_object(super::bits(instance)) {
             // Its dict looks at the same values, and wants to know.
@@ -354,7 +360,9 @@ unsafe extern "C" fn super_attribute(args: *const Object) -> Object {
 unsafe extern "C" fn next(iterator: Object) -> Object {
     // SAFETY: a live object whose type has `tp_iternext`: the recorder has seen to it, and `GET_ITER` did.
     unsafe {
-        let Some(iternext) = object::iternext(iterator) else { return object::exhausted() };
+        let Some(iternext) = object::iternext(iterator) else {
+            return object::exhausted();
+        };
         let item = iternext(iterator);
         if !item.is_null() {
             return item;
@@ -382,7 +390,9 @@ unsafe extern "C" fn length(value: Object) -> Object {
 unsafe extern "C" fn exchange_cell(cell: Object, value: Object) -> Object {
     // SAFETY: an exact cell and a live object; the cell's reference to the old content becomes the result's.
     unsafe {
-        let content = cell.byte_add(serigraph_cpython::layout().cell.content).cast::<Object>();
+        let content = cell
+            .byte_add(serigraph_cpython::layout().cell.content)
+            .cast::<Object>();
         let old = content.read();
         content.write(ffi::Py_NewRef(value));
         if old.is_null() { none() } else { old }
@@ -467,7 +477,9 @@ unsafe extern "C" fn build_map(args: *const Object) -> Object {
 unsafe extern "C" fn build_const_key_map(args: *const Object) -> Object {
     // SAFETY: live objects ended by a null; the last is a tuple of as many keys as there are values before it.
     unsafe {
-        let Some(values) = count(args).checked_sub(1) else { return null_mut() };
+        let Some(values) = count(args).checked_sub(1) else {
+            return null_mut();
+        };
         let keys = *args.add(values);
         let dict = ffi::PyDict_New();
         if dict.is_null() {
@@ -492,7 +504,11 @@ unsafe extern "C" fn build_string(args: *const Object) -> Object {
             return null_mut();
         }
         let empty = ffi::PyUnicode_FromStringAndSize(ptr::null(), 0);
-        let result = if empty.is_null() { null_mut() } else { ffi::PyUnicode_Join(empty, pieces) };
+        let result = if empty.is_null() {
+            null_mut()
+        } else {
+            ffi::PyUnicode_Join(empty, pieces)
+        };
         ffi::Py_XDECREF(empty);
         decref(pieces);
         result
@@ -509,7 +525,9 @@ unsafe extern "C" fn list_extend(list: Object, iterable: Object) -> c_int {
     // SAFETY: an exact list and a live object.
     unsafe {
         let kind = type_of(iterable);
-        if kind == &raw mut ffi::PyList_Type as Object || kind == &raw mut ffi::PyTuple_Type as Object {
+        if kind == &raw mut ffi::PyList_Type as Object
+            || kind == &raw mut ffi::PyTuple_Type as Object
+        {
             let end = ffi::PyList_Size(list);
             return ffi::PyList_SetSlice(list, end, end, iterable);
         }
@@ -523,7 +541,12 @@ unsafe extern "C" fn list_extend(list: Object, iterable: Object) -> c_int {
             && ffi::PySequence_Check(iterable) == 0
         {
             ffi::PyErr_Clear();
-            object::raise_with_type_name(ffi::PyExc_TypeError, "Value after * must be an iterable, not ", iterable, "");
+            object::raise_with_type_name(
+                ffi::PyExc_TypeError,
+                "Value after * must be an iterable, not ",
+                iterable,
+                "",
+            );
         }
         -1
     }
@@ -535,7 +558,12 @@ unsafe extern "C" fn dict_update(dict: Object, update: Object) -> c_int {
         let status = ffi::PyDict_Update(dict, update);
         if status < 0 && ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) != 0 {
             ffi::PyErr_Clear();
-            object::raise_with_type_name(ffi::PyExc_TypeError, "'", update, "' object is not a mapping");
+            object::raise_with_type_name(
+                ffi::PyExc_TypeError,
+                "'",
+                update,
+                "' object is not a mapping",
+            );
         }
         status
     }
@@ -553,7 +581,12 @@ unsafe extern "C" fn unpack(iterable: Object, expected: Object) -> Object {
                 && ffi::PySequence_Check(iterable) == 0
             {
                 ffi::PyErr_Clear();
-                object::raise_with_type_name(ffi::PyExc_TypeError, "cannot unpack non-iterable ", iterable, " object");
+                object::raise_with_type_name(
+                    ffi::PyExc_TypeError,
+                    "cannot unpack non-iterable ",
+                    iterable,
+                    " object",
+                );
             }
             return null_mut();
         }
@@ -589,7 +622,10 @@ unsafe fn unpack_iterator(iterator: Object, n: isize) -> Object {
         let more = ffi::PyIter_Next(iterator);
         if !more.is_null() {
             decref(more);
-            object::raise(ffi::PyExc_ValueError, &format!("too many values to unpack (expected {n})"));
+            object::raise(
+                ffi::PyExc_ValueError,
+                &format!("too many values to unpack (expected {n})"),
+            );
         }
         if !ffi::PyErr_Occurred().is_null() {
             decref(tuple);
@@ -619,7 +655,6 @@ unsafe extern "C" fn call_ex(args: *const Object) -> Object {
     unsafe { ffi::PyObject_Call(*args, *args.add(1), *args.add(2)) }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -645,7 +680,11 @@ mod tests {
             (-1.0, f64::INFINITY, -1.0, f64::INFINITY),
         ];
         for (a, b, quotient, rest) in cases {
-            assert_eq!(float_floor_divide(a, b).to_bits(), quotient.to_bits(), "{a} // {b}");
+            assert_eq!(
+                float_floor_divide(a, b).to_bits(),
+                quotient.to_bits(),
+                "{a} // {b}"
+            );
             assert_eq!(float_remainder(a, b).to_bits(), rest.to_bits(), "{a} % {b}");
         }
     }

@@ -73,7 +73,12 @@ pub fn prepare(types: &Types) {
 }
 
 fn build(types: &Types) -> Vec<(u64, Known)> {
-    let mut table = vec![(types.float, Known::Float), (types.int, Known::Int), (types.bool, Known::Bool), (types.range, Known::Leaf)];
+    let mut table = vec![
+        (types.float, Known::Float),
+        (types.int, Known::Int),
+        (types.bool, Known::Bool),
+        (types.range, Known::Leaf),
+    ];
     let builtins = module(c"builtins");
     if builtins != 0 {
         for (name, known) in [
@@ -167,7 +172,10 @@ pub fn is_plain_iterator(type_address: u64) -> bool {
 /// What a callable does, if it is known.
 pub fn of(callable: u64) -> Option<Known> {
     let table = TABLE.get()?;
-    table.binary_search_by_key(&callable, |&(address, _)| address).ok().map(|at| table[at].1)
+    table
+        .binary_search_by_key(&callable, |&(address, _)| address)
+        .ok()
+        .map(|at| table[at].1)
 }
 
 /// The entry that all Python functions have unless somebody has set another: seen in one that is made for it.
@@ -177,10 +185,18 @@ pub fn function_entry() -> Option<u64> {
         // SAFETY: terminated source text; every object made here is released; an error is cleared.
         unsafe {
             let globals = ffi::PyDict_New();
-            let code = ffi::Py_CompileString(c"lambda: 0".as_ptr(), c"<serigraph>".as_ptr(), ffi::Py_eval_input);
-            let function =
-                if globals.is_null() || code.is_null() { std::ptr::null_mut() } else { ffi::PyEval_EvalCode(code, globals, globals) };
-            let entry = (!function.is_null()).then(|| super::object::Function::of(bits(function)).vectorcall);
+            let code = ffi::Py_CompileString(
+                c"lambda: 0".as_ptr(),
+                c"<serigraph>".as_ptr(),
+                ffi::Py_eval_input,
+            );
+            let function = if globals.is_null() || code.is_null() {
+                std::ptr::null_mut()
+            } else {
+                ffi::PyEval_EvalCode(code, globals, globals)
+            };
+            let entry = (!function.is_null())
+                .then(|| super::object::Function::of(bits(function)).vectorcall);
             for o in [function, code, globals] {
                 if !o.is_null() {
                     decref(o);

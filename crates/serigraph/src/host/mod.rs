@@ -30,7 +30,11 @@ pub struct Interpreter {
 impl Interpreter {
     /// For uops that run in this frame of the running thread.
     pub fn new(frame: FramePtr, poll: Poll) -> Interpreter {
-        Interpreter { frame: frame.as_ptr().addr() as u64, poll, args: [0; ARGS] }
+        Interpreter {
+            frame: frame.as_ptr().addr() as u64,
+            poll,
+            args: [0; ARGS],
+        }
     }
 }
 
@@ -89,26 +93,35 @@ impl Host for Interpreter {
         bits(unsafe { ffi::PyFloat_FromDouble(value) })
     }
     fn call_float1(&mut self, helper: u64, a: f64) -> f64 {
-        let Some(address) = Helper::from_number(helper).map(Helper::address) else { return f64::NAN };
+        let Some(address) = Helper::from_number(helper).map(Helper::address) else {
+            return f64::NAN;
+        };
         // SAFETY: the recorder uses `leaf_float_1` only with helpers of this signature (see the table of helpers).
         unsafe { transmute::<*const (), extern "C" fn(f64) -> f64>(address)(a) }
     }
     fn call_float2(&mut self, helper: u64, a: f64, b: f64) -> f64 {
-        let Some(address) = Helper::from_number(helper).map(Helper::address) else { return f64::NAN };
+        let Some(address) = Helper::from_number(helper).map(Helper::address) else {
+            return f64::NAN;
+        };
         // SAFETY: as `call_float1`, for two doubles.
         unsafe { transmute::<*const (), extern "C" fn(f64, f64) -> f64>(address)(a, b) }
     }
     fn call_object(&mut self, helper: u64, args: &[u64]) -> u64 {
         type One = unsafe extern "C" fn(*mut PyObject) -> *mut PyObject;
         type Two = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
-        type Three = unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> *mut PyObject;
-        let Some(address) = Helper::from_number(helper).map(Helper::address) else { return 0 };
+        type Three =
+            unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> *mut PyObject;
+        let Some(address) = Helper::from_number(helper).map(Helper::address) else {
+            return 0;
+        };
         // SAFETY: the recorder uses a helper only with the uop of its signature (see the table of helpers), on live objects.
         bits(unsafe {
             match *args {
                 [a] => transmute::<*const (), One>(address)(object(a)),
                 [a, b] => transmute::<*const (), Two>(address)(object(a), object(b)),
-                [a, b, c] => transmute::<*const (), Three>(address)(object(a), object(b), object(c)),
+                [a, b, c] => {
+                    transmute::<*const (), Three>(address)(object(a), object(b), object(c))
+                }
                 _ => return 0,
             }
         })
@@ -117,13 +130,17 @@ impl Host for Interpreter {
         type One = unsafe extern "C" fn(*mut PyObject) -> i32;
         type Two = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> i32;
         type Three = unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> i32;
-        let Some(address) = Helper::from_number(helper).map(Helper::address) else { return -1 };
+        let Some(address) = Helper::from_number(helper).map(Helper::address) else {
+            return -1;
+        };
         // SAFETY: as `call_object`.
         unsafe {
             match *args {
                 [a] => transmute::<*const (), One>(address)(object(a)),
                 [a, b] => transmute::<*const (), Two>(address)(object(a), object(b)),
-                [a, b, c] => transmute::<*const (), Three>(address)(object(a), object(b), object(c)),
+                [a, b, c] => {
+                    transmute::<*const (), Three>(address)(object(a), object(b), object(c))
+                }
                 _ => -1,
             }
         }
@@ -135,14 +152,22 @@ impl Host for Interpreter {
     }
     fn call_args(&mut self, helper: u64) -> u64 {
         type Args = unsafe extern "C" fn(*const *mut PyObject) -> *mut PyObject;
-        let Some(address) = Helper::from_number(helper).map(Helper::address) else { return 0 };
+        let Some(address) = Helper::from_number(helper).map(Helper::address) else {
+            return 0;
+        };
         // SAFETY: as `call_object`; the arguments end with a null, as every helper of this signature wants.
         bits(unsafe { transmute::<*const (), Args>(address)(self.args.as_ptr().cast()) })
     }
     fn vectorcall(&mut self, callable: u64, count: u64) -> u64 {
-        let args = self.args.as_mut_ptr().wrapping_add(1).cast::<*mut PyObject>();
+        let args = self
+            .args
+            .as_mut_ptr()
+            .wrapping_add(1)
+            .cast::<*mut PyObject>();
         let flags = (count | VECTORCALL_ARGUMENTS_OFFSET) as usize;
         // SAFETY: the callable and `count` arguments from index 1 on are live objects; the word before them may be used.
-        bits(unsafe { ffi::PyObject_Vectorcall(object(callable), args, flags, std::ptr::null_mut()) })
+        bits(unsafe {
+            ffi::PyObject_Vectorcall(object(callable), args, flags, std::ptr::null_mut())
+        })
     }
 }

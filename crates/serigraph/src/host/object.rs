@@ -136,7 +136,13 @@ pub fn immortal(o: u64) -> bool {
 #[inline]
 pub fn references(o: u64) -> u64 {
     // SAFETY: a live object.
-    unsafe { if is_immortal(object(o)) { u64::MAX } else { ref_count(object(o)) as u64 } }
+    unsafe {
+        if is_immortal(object(o)) {
+            u64::MAX
+        } else {
+            ref_count(object(o)) as u64
+        }
+    }
 }
 
 /// A 64-bit field.
@@ -174,12 +180,19 @@ pub fn none() -> u64 {
 #[inline]
 pub fn boolean(value: bool) -> u64 {
     // SAFETY: gives the address of a static object.
-    bits(unsafe { if value { ffi::Py_True() } else { ffi::Py_False() } })
+    bits(unsafe {
+        if value {
+            ffi::Py_True()
+        } else {
+            ffi::Py_False()
+        }
+    })
 }
 
 /// The address of a table of `False` and `True`, for `box_bool`.
 pub fn bool_table() -> u64 {
-    static TABLE: [AtomicPtr<PyObject>; 2] = [AtomicPtr::new(null_mut()), AtomicPtr::new(null_mut())];
+    static TABLE: [AtomicPtr<PyObject>; 2] =
+        [AtomicPtr::new(null_mut()), AtomicPtr::new(null_mut())];
     TABLE[0].store(object(boolean(false)), Ordering::Relaxed);
     TABLE[1].store(object(boolean(true)), Ordering::Relaxed);
     TABLE.as_ptr().expose_provenance() as u64
@@ -221,7 +234,8 @@ pub fn has_iter(o: *mut PyObject) -> bool {
 
 /// Whether attributes of instances of a type are found by the ordinary rules.
 pub fn has_generic_getattr(type_address: u64) -> bool {
-    let generic: unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject = ffi::PyObject_GenericGetAttr;
+    let generic: unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject =
+        ffi::PyObject_GenericGetAttr;
     word(type_address, layout().type_object.getattro) == generic as *const () as u64
 }
 
@@ -294,7 +308,11 @@ pub fn attribute(class: u64, name: u64) -> Option<Attribute> {
         return None;
     }
     if flags & (INLINE_VALUES | MANAGED_DICT) == 0 && dict_offset(class) == 0 {
-        return Some(Attribute { version, in_class, kept: Kept::Nowhere });
+        return Some(Attribute {
+            version,
+            in_class,
+            kept: Kept::Nowhere,
+        });
     }
     if layout().instance.inline_values == 0 || flags & INLINE_VALUES == 0 {
         return None;
@@ -305,17 +323,36 @@ pub fn attribute(class: u64, name: u64) -> Option<Attribute> {
     }
     let keys_fields = &layout().dict_keys;
     // SAFETY: a field of the table of keys that the class shares with its instances.
-    let log2_index_bytes = unsafe { object(keys).byte_add(keys_fields.log2_index_bytes).cast::<u8>().read() };
+    let log2_index_bytes = unsafe {
+        object(keys)
+            .byte_add(keys_fields.log2_index_bytes)
+            .cast::<u8>()
+            .read()
+    };
     let entries = keys_fields.indices + (1 << log2_index_bytes);
     let count = word(keys, keys_fields.entry_count);
-    let found = (0..count).find(|&i| word(keys, entries + i as usize * keys_fields.unicode_entry_size) == name);
-    Some(Attribute { version, in_class, kept: Kept::Inline { keys, index: found.ok_or(count) } })
+    let found = (0..count)
+        .find(|&i| word(keys, entries + i as usize * keys_fields.unicode_entry_size) == name);
+    Some(Attribute {
+        version,
+        in_class,
+        kept: Kept::Inline {
+            keys,
+            index: found.ok_or(count),
+        },
+    })
 }
 
 /// Whether the attributes in an instance are its attributes.
 pub fn has_inline_values(o: u64) -> bool {
     // SAFETY: an instance of a class whose instances have inline values: the flag is a byte in it.
-    unsafe { object(o).byte_add(layout().instance.inline_values_valid).cast::<u8>().read() != 0 }
+    unsafe {
+        object(o)
+            .byte_add(layout().instance.inline_values_valid)
+            .cast::<u8>()
+            .read()
+            != 0
+    }
 }
 
 /// An attribute kept in an instance; 0 if it is not set.
@@ -326,12 +363,19 @@ pub fn inline_value(o: u64, index: u64) -> u64 {
 /// Whether an instance of a class with a managed dict has a dict object.
 pub fn has_dict_object(o: u64) -> bool {
     // SAFETY: the managed word is in front of such an instance.
-    unsafe { object(o).byte_sub(layout().instance.dict_or_values_before).cast::<u64>().read() != 0 }
+    unsafe {
+        object(o)
+            .byte_sub(layout().instance.dict_or_values_before)
+            .cast::<u64>()
+            .read()
+            != 0
+    }
 }
 
 /// Whether attributes of instances of a class are set by the ordinary rules.
 pub fn has_generic_setattr(class: u64) -> bool {
-    let generic: unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> i32 = ffi::PyObject_GenericSetAttr;
+    let generic: unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> i32 =
+        ffi::PyObject_GenericSetAttr;
     word(class, layout().type_object.setattro) == generic as *const () as u64
 }
 
@@ -368,7 +412,9 @@ pub struct Entry {
 pub fn find_entry(dict: u64, key: u64) -> Result<Option<Entry>, ()> {
     const KIND_UNICODE: u8 = 1;
     let fields = &layout().dict_keys;
-    if type_address(dict) != bits((&raw mut ffi::PyDict_Type).cast()) || word(dict, layout().dict.values) != 0 {
+    if type_address(dict) != bits((&raw mut ffi::PyDict_Type).cast())
+        || word(dict, layout().dict.values) != 0
+    {
         return Err(());
     }
     let keys = word(dict, layout().dict.keys);
@@ -376,7 +422,9 @@ pub fn find_entry(dict: u64, key: u64) -> Result<Option<Entry>, ()> {
         // SAFETY: a field of the dict's table of keys.
         unsafe { object(keys).byte_add(offset).cast::<u8>().read() }
     };
-    if byte(fields.kind) != KIND_UNICODE || type_address(key) != bits((&raw mut ffi::PyUnicode_Type).cast()) {
+    if byte(fields.kind) != KIND_UNICODE
+        || type_address(key) != bits((&raw mut ffi::PyUnicode_Type).cast())
+    {
         return Err(());
     }
     // SAFETY: a dict and a string: the lookup compares strings only, and so runs no code and raises nothing.
@@ -387,12 +435,19 @@ pub fn find_entry(dict: u64, key: u64) -> Result<Option<Entry>, ()> {
     let entries = fields.indices as u64 + (1 << byte(fields.log2_index_bytes));
     let size = fields.unicode_entry_size as u64;
     let count = word(keys, fields.entry_count);
-    let offset = (0..count).map(|i| entries + i * size).find(|&at| word(keys, at as usize) == key);
+    let offset = (0..count)
+        .map(|i| entries + i * size)
+        .find(|&at| word(keys, at as usize) == key);
     let shape_offset = fields.log2_size;
     // SAFETY: the four bytes from `log2_size` on are fields of the table.
     let shape = unsafe { object(keys).byte_add(shape_offset).cast::<u32>().read() };
     match offset {
-        Some(offset) if word(keys, offset as usize + 8) == value => Ok(Some(Entry { keys, shape, offset, value })),
+        Some(offset) if word(keys, offset as usize + 8) == value => Ok(Some(Entry {
+            keys,
+            shape,
+            offset,
+            value,
+        })),
         // An equal key that is another object: the key was not interned.
         _ => Err(()),
     }
@@ -464,11 +519,23 @@ pub(super) fn raise(kind: *mut PyObject, text: &str) {
 }
 
 /// Sets an exception whose text has the name of an object's type in it.
-pub(super) fn raise_with_type_name(kind: *mut PyObject, before: &str, o: *mut PyObject, after: &str) {
+pub(super) fn raise_with_type_name(
+    kind: *mut PyObject,
+    before: &str,
+    o: *mut PyObject,
+    after: &str,
+) {
     // SAFETY: `tp_name` of a live object's type is a terminated string.
     let name = unsafe {
-        let name = type_of(o).byte_add(layout().type_object.name).cast::<*const std::ffi::c_char>().read();
-        if name.is_null() { "?".into() } else { std::ffi::CStr::from_ptr(name).to_string_lossy() }
+        let name = type_of(o)
+            .byte_add(layout().type_object.name)
+            .cast::<*const std::ffi::c_char>()
+            .read();
+        if name.is_null() {
+            "?".into()
+        } else {
+            std::ffi::CStr::from_ptr(name).to_string_lossy()
+        }
     };
     raise(kind, &format!("{before}{name}{after}"));
 }

@@ -97,7 +97,9 @@ impl Recorder<'_> {
         if self.is_float(value) {
             return self.raw_float(value).map(Some);
         }
-        let Some(raw) = self.raw_int(value)? else { return Ok(None) };
+        let Some(raw) = self.raw_int(value)? else {
+            return Ok(None);
+        };
         self.emit(Uop::IntToFloat, &[raw], 0).map(Some)
     }
 
@@ -105,18 +107,34 @@ impl Recorder<'_> {
 
     pub(super) fn box_int(&mut self, raw: ValueId) -> Result<ValueId, Stop> {
         let boxed = self.emit(Uop::BoxInt, &[raw], 0)?;
-        *self.fact_mut(boxed) = Fact { exact_type: self.types.int, raw, not_null: true, ..Fact::NOTHING };
+        *self.fact_mut(boxed) = Fact {
+            exact_type: self.types.int,
+            raw,
+            not_null: true,
+            ..Fact::NOTHING
+        };
         Ok(boxed)
     }
     pub(super) fn box_float(&mut self, raw: ValueId) -> Result<ValueId, Stop> {
         let boxed = self.emit(Uop::BoxFloat, &[raw], 0)?;
-        *self.fact_mut(boxed) = Fact { exact_type: self.types.float, raw, not_null: true, ..Fact::NOTHING };
+        *self.fact_mut(boxed) = Fact {
+            exact_type: self.types.float,
+            raw,
+            not_null: true,
+            ..Fact::NOTHING
+        };
         Ok(boxed)
     }
     pub(super) fn box_bool(&mut self, raw: ValueId) -> Result<ValueId, Stop> {
         let boxed = self.emit(Uop::BoxBool, &[raw], object::bool_table())?;
         let exact_type = self.types.bool;
-        *self.fact_mut(boxed) = Fact { exact_type, raw, not_null: true, immortal: true, ..Fact::NOTHING };
+        *self.fact_mut(boxed) = Fact {
+            exact_type,
+            raw,
+            not_null: true,
+            immortal: true,
+            ..Fact::NOTHING
+        };
         Ok(boxed)
     }
     fn box_raw(&mut self, raw: Raw) -> Result<ValueId, Stop> {
@@ -137,7 +155,9 @@ impl Recorder<'_> {
             self.push(result);
             return self.next();
         }
-        let Some(helper) = Helper::from_number(u64::from(oparg)) else { return Err(self.abort(Reason::BadCode)) };
+        let Some(helper) = Helper::from_number(u64::from(oparg)) else {
+            return Err(self.abort(Reason::BadCode));
+        };
         if self.is_leaf_text(oparg, a, b)? {
             let kinds = self.releases::<2>()?;
             let result = self.leaf(Uop::LeafObject2, helper, &[a, b])?;
@@ -156,8 +176,10 @@ impl Recorder<'_> {
     /// left to the interpreter: a copy each time would cost quadratic time.)
     fn is_leaf_text(&mut self, oparg: u32, a: ValueId, b: ValueId) -> Result<bool, Stop> {
         let (ta, tb) = (self.type_of(a), self.type_of(b));
-        let is_join = oparg % op::IN_PLACE == op::ADD && ta == self.types.str && tb == self.types.str;
-        let is_repeat = oparg % op::IN_PLACE == op::MULTIPLY && ta == self.types.str && self.is_int(b);
+        let is_join =
+            oparg % op::IN_PLACE == op::ADD && ta == self.types.str && tb == self.types.str;
+        let is_repeat =
+            oparg % op::IN_PLACE == op::MULTIPLY && ta == self.types.str && self.is_int(b);
         if !is_join && !is_repeat {
             return Ok(false);
         }
@@ -173,13 +195,18 @@ impl Recorder<'_> {
     fn appends_in_place(&self, left: ValueId) -> bool {
         use serigraph_cpython::bytecode::Opcode;
         let frame = &self.frames[self.innermost()];
-        let Some(next) = frame.units.at(self.instruction.next) else { return false };
+        let Some(next) = frame.units.at(self.instruction.next) else {
+            return false;
+        };
         let slot = match next.opcode {
             Opcode::StoreFast => next.oparg,
             Opcode::StoreFastLoadFast | Opcode::StoreFastStoreFast => next.oparg >> 4,
             _ => return false,
         };
-        frame.slots.get(slot as usize).is_some_and(|content| content.value == left)
+        frame
+            .slots
+            .get(slot as usize)
+            .is_some_and(|content| content.value == left)
     }
 
     /// The result of an operator on two numbers: emits guards, raw uops and boxes, no effects.
@@ -213,13 +240,17 @@ impl Recorder<'_> {
             let exact = self.type_of(value);
             self.guard_type(value, exact)?;
         }
-        let Some(helper) = Helper::from_number(u64::from(operator)) else { return Err(self.abort(Reason::BadCode)) };
+        let Some(helper) = Helper::from_number(u64::from(operator)) else {
+            return Err(self.abort(Reason::BadCode));
+        };
         // The references go first to be released: after the call no guard may come.
         self.leaf(Uop::LeafObject2, helper, &[a, b])
     }
 
     fn bool_logic(&mut self, operator: u32, a: ValueId, b: ValueId) -> Result<ValueId, Stop> {
-        let (Some(a), Some(b)) = (self.raw_int(a)?, self.raw_int(b)?) else { return Err(self.unsupported()) };
+        let (Some(a), Some(b)) = (self.raw_int(a)?, self.raw_int(b)?) else {
+            return Err(self.unsupported());
+        };
         let uop = match operator {
             op::AND => Uop::IntAnd,
             op::OR => Uop::IntOr,
@@ -250,10 +281,14 @@ impl Recorder<'_> {
             op::AND => Uop::IntAnd,
             op::OR => Uop::IntOr,
             op::XOR => Uop::IntXor,
-            op::LSHIFT | op::RSHIFT if (self.bits(b) as i64) < 0 => return Err(self.abort(Reason::ExceptionRaised)),
+            op::LSHIFT | op::RSHIFT if (self.bits(b) as i64) < 0 => {
+                return Err(self.abort(Reason::ExceptionRaised));
+            }
             op::LSHIFT => Uop::IntShl,
             op::RSHIFT => Uop::IntShr,
-            op::TRUE_DIVIDE => return Ok(self.attempt(Uop::IntTrueDiv, &[a, b], 0)?.map(Raw::Float)),
+            op::TRUE_DIVIDE => {
+                return Ok(self.attempt(Uop::IntTrueDiv, &[a, b], 0)?.map(Raw::Float));
+            }
             op::POWER => return Ok(self.int_power(a, b)?.map(Raw::Int)),
             _ => return Ok(None),
         };
@@ -269,7 +304,9 @@ impl Recorder<'_> {
         if !self.fact(b).constant {
             self.emit(Uop::GuardIntEqImm, &[b], exponent)?;
         }
-        let Some(square) = self.attempt(Uop::IntMul, &[a, a], 0)? else { return Ok(None) };
+        let Some(square) = self.attempt(Uop::IntMul, &[a, a], 0)? else {
+            return Ok(None);
+        };
         if exponent == 2 {
             return Ok(Some(square));
         }
@@ -277,7 +314,12 @@ impl Recorder<'_> {
     }
 
     /// `None` if this is not done on raw doubles.
-    fn float_operator(&mut self, operator: u32, a: ValueId, b: ValueId) -> Result<Option<ValueId>, Stop> {
+    fn float_operator(
+        &mut self,
+        operator: u32,
+        a: ValueId,
+        b: ValueId,
+    ) -> Result<Option<ValueId>, Stop> {
         let divides = matches!(operator, op::FLOOR_DIVIDE | op::REMAINDER | op::TRUE_DIVIDE);
         if divides && f64::from_bits(self.bits(b)) == 0.0 {
             return Err(self.abort(Reason::ExceptionRaised));
@@ -290,7 +332,11 @@ impl Recorder<'_> {
             op::FLOOR_DIVIDE | op::REMAINDER => {
                 let zero = self.const_float(0.0)?;
                 self.emit(Uop::GuardFloatNe, &[b, zero], 0)?;
-                let helper = if operator == op::REMAINDER { Helper::FloatRemainder } else { Helper::FloatFloorDivide };
+                let helper = if operator == op::REMAINDER {
+                    Helper::FloatRemainder
+                } else {
+                    Helper::FloatFloorDivide
+                };
                 self.emit(Uop::LeafFloat2, &[a, b], helper.number())?
             }
             op::POWER => return self.float_power(a, b),
@@ -302,7 +348,11 @@ impl Recorder<'_> {
     /// Positive numbers to powers with finite results: all that `float_pow` of `Objects/floatobject.c` leaves to the C library.
     fn float_power(&mut self, a: ValueId, b: ValueId) -> Result<Option<ValueId>, Stop> {
         let (base, exponent) = (f64::from_bits(self.bits(a)), f64::from_bits(self.bits(b)));
-        if !(base > 0.0 && base.is_finite() && exponent.is_finite() && base.powf(exponent).is_finite()) {
+        if !(base > 0.0
+            && base.is_finite()
+            && exponent.is_finite()
+            && base.powf(exponent).is_finite())
+        {
             return Ok(None);
         }
         let (zero, infinity) = (self.const_float(0.0)?, self.const_float(f64::INFINITY)?);

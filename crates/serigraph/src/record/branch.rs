@@ -65,7 +65,9 @@ impl Recorder<'_> {
             // 3.13 jumps on bools only.
             return Err(self.abort(Reason::BadCode));
         }
-        let Some(raw) = self.plain_truth(value)? else { return self.pop_jump_escaping(value, jump_if) };
+        let Some(raw) = self.plain_truth(value)? else {
+            return self.pop_jump_escaping(value, jump_if);
+        };
         let is_true = self.bits(raw) != 0;
         self.guard_raw(raw, is_true)?;
         let kinds = self.releases::<1>()?;
@@ -85,7 +87,11 @@ impl Recorder<'_> {
         self.go_to(there)?;
         let other = self.take_snapshot(Reason::GuardFailed);
         self.go_to(here)?;
-        let uop = if is_true { Uop::GuardTrue } else { Uop::GuardFalse };
+        let uop = if is_true {
+            Uop::GuardTrue
+        } else {
+            Uop::GuardFalse
+        };
         match self.attempt_at(uop, &[raw], 0, other)? {
             Some(_) => Ok(()),
             None => Err(self.unsupported()),
@@ -94,7 +100,15 @@ impl Recorder<'_> {
 
     fn guard_raw(&mut self, raw: ValueId, is_true: bool) -> Result<(), Stop> {
         if !self.fact(raw).constant {
-            self.emit(if is_true { Uop::GuardTrue } else { Uop::GuardFalse }, &[raw], 0)?;
+            self.emit(
+                if is_true {
+                    Uop::GuardTrue
+                } else {
+                    Uop::GuardFalse
+                },
+                &[raw],
+                0,
+            )?;
         }
         Ok(())
     }
@@ -121,7 +135,9 @@ impl Recorder<'_> {
         if !jumps {
             return Ok(self.instruction.next);
         }
-        self.instruction.jump_target().ok_or_else(|| self.abort(Reason::BadCode))
+        self.instruction
+            .jump_target()
+            .ok_or_else(|| self.abort(Reason::BadCode))
     }
 
     pub(super) fn jump_if(&mut self, jumps: bool) -> Result<(), Stop> {

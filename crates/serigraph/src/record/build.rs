@@ -31,23 +31,46 @@ impl Recorder<'_> {
             Opcode::BuildString => !self.all_plain(&operands)?,
             _ => false,
         };
-        let kinds = if escapes { Vec::new() } else { self.held_releases(&operands, opcode)? };
+        let kinds = if escapes {
+            Vec::new()
+        } else {
+            self.held_releases(&operands, opcode)?
+        };
         if escapes {
             self.before_escape()?;
         }
         self.push_args_and_null(&operands)?;
-        let result = self.emit(if escapes { Uop::CallArgs } else { Uop::LeafArgs }, &[], helper.number())?;
-        let kinds = if escapes { self.releases_after_escape(count)? } else { kinds };
+        let result = self.emit(
+            if escapes {
+                Uop::CallArgs
+            } else {
+                Uop::LeafArgs
+            },
+            &[],
+            helper.number(),
+        )?;
+        let kinds = if escapes {
+            self.releases_after_escape(count)?
+        } else {
+            kinds
+        };
         self.pop_release(&kinds)?;
         // What a helper makes is new, so its type is no guess.
-        *self.fact_mut(result) = Fact { exact_type: exact, not_null: true, ..Fact::NOTHING };
+        *self.fact_mut(result) = Fact {
+            exact_type: exact,
+            not_null: true,
+            ..Fact::NOTHING
+        };
         self.push(result);
         self.next()
     }
 
     /// Whether all values are plain ones; guards that they are.
     fn all_plain(&mut self, values: &[ValueId]) -> Result<bool, Stop> {
-        if !values.iter().all(|&value| self.types.is_plain(self.type_of(value))) {
+        if !values
+            .iter()
+            .all(|&value| self.types.is_plain(self.type_of(value)))
+        {
             return Ok(false);
         }
         for &value in values {
@@ -58,12 +81,28 @@ impl Recorder<'_> {
     }
 
     /// How to release operands that a new container holds.
-    fn held_releases(&mut self, operands: &[ValueId], opcode: Opcode) -> Result<Vec<Release>, Stop> {
-        let holds_all = matches!(opcode, Opcode::BuildTuple | Opcode::BuildList | Opcode::BuildSlice);
+    fn held_releases(
+        &mut self,
+        operands: &[ValueId],
+        opcode: Opcode,
+    ) -> Result<Vec<Release>, Stop> {
+        let holds_all = matches!(
+            opcode,
+            Opcode::BuildTuple | Opcode::BuildList | Opcode::BuildSlice
+        );
         if !holds_all {
             return self.release_list(operands.len() as u32);
         }
-        Ok(operands.iter().map(|&value| if self.fact(value).immortal { Release::Nothing } else { Release::Plain }).collect())
+        Ok(operands
+            .iter()
+            .map(|&value| {
+                if self.fact(value).immortal {
+                    Release::Nothing
+                } else {
+                    Release::Plain
+                }
+            })
+            .collect())
     }
 
     /// `list.append` of a comprehension: the list is below.
@@ -71,7 +110,11 @@ impl Recorder<'_> {
         let value = self.peek(0)?;
         let list = self.peek(depth)?;
         self.leaf(Uop::LeafStatus2, Helper::ListAppend, &[list, value])?;
-        let kind = if self.fact(value).immortal { Release::Nothing } else { Release::Plain };
+        let kind = if self.fact(value).immortal {
+            Release::Nothing
+        } else {
+            Release::Plain
+        };
         self.pop_release(&[kind])?;
         self.next()
     }
@@ -88,7 +131,8 @@ impl Recorder<'_> {
             _ => [container, self.peek(0)?],
         };
         let exact = self.type_of(value);
-        let from_sequence = opcode == Opcode::ListExtend && (exact == self.types.tuple || exact == self.types.list);
+        let from_sequence =
+            opcode == Opcode::ListExtend && (exact == self.types.tuple || exact == self.types.list);
         if from_sequence {
             self.guard_type(value, exact)?;
             let kinds = self.releases::<1>()?;
@@ -97,9 +141,15 @@ impl Recorder<'_> {
             return self.next();
         }
         match opcode {
-            Opcode::MapAdd => self.escaping(Uop::CallStatus3, Helper::MapAdd, &[container, below, value])?,
-            Opcode::SetAdd => self.escaping(Uop::CallStatus2, Helper::SetAdd, &[container, value])?,
-            Opcode::ListExtend => self.escaping(Uop::CallStatus2, Helper::ListExtend, &[container, value])?,
+            Opcode::MapAdd => {
+                self.escaping(Uop::CallStatus3, Helper::MapAdd, &[container, below, value])?
+            }
+            Opcode::SetAdd => {
+                self.escaping(Uop::CallStatus2, Helper::SetAdd, &[container, value])?
+            }
+            Opcode::ListExtend => {
+                self.escaping(Uop::CallStatus2, Helper::ListExtend, &[container, value])?
+            }
             _ => self.escaping(Uop::CallStatus2, Helper::DictUpdate, &[container, value])?,
         };
         let kinds = self.releases_after_escape(count)?;
@@ -131,7 +181,11 @@ impl Recorder<'_> {
         self.guard_type(value, exact)?;
         let kinds = self.releases::<1>()?;
         let result = self.leaf(Uop::LeafObject1, helper, &[value])?;
-        *self.fact_mut(result) = Fact { exact_type: self.types.str, not_null: true, ..Fact::NOTHING };
+        *self.fact_mut(result) = Fact {
+            exact_type: self.types.str,
+            not_null: true,
+            ..Fact::NOTHING
+        };
         self.pop_release(&kinds)?;
         self.push(result);
         self.next()
@@ -174,7 +228,11 @@ impl Recorder<'_> {
             self.guard_type(value, exact)?;
             let kinds = self.releases::<2>()?;
             let result = self.leaf(Uop::LeafObject2, Helper::FormatSpec, &[value, spec])?;
-            *self.fact_mut(result) = Fact { exact_type: self.types.str, not_null: true, ..Fact::NOTHING };
+            *self.fact_mut(result) = Fact {
+                exact_type: self.types.str,
+                not_null: true,
+                ..Fact::NOTHING
+            };
             self.pop_release(&kinds)?;
             self.push(result);
             return self.next();

@@ -66,7 +66,11 @@ impl Recorder<'_> {
         for below in (0..count).rev() {
             args.push(self.peek(below + above)?);
         }
-        Ok(Call { callable, args, operands: count + 2 + above })
+        Ok(Call {
+            callable,
+            args,
+            operands: count + 2 + above,
+        })
     }
 
     pub(super) fn call(&mut self, count: u32) -> Result<(), Stop> {
@@ -109,7 +113,11 @@ impl Recorder<'_> {
     pub(super) fn kw_names(&mut self, index: u32) -> Result<(), Stop> {
         let frame = &self.frames[self.innermost()];
         let names = object::address(frame.code.constant(index));
-        let Some(&call) = frame.units.at(self.instruction.next).filter(|next| next.opcode == Opcode::Call) else {
+        let Some(&call) = frame
+            .units
+            .at(self.instruction.next)
+            .filter(|next| next.opcode == Opcode::Call)
+        else {
             return Err(self.abort(Reason::BadCode));
         };
         self.instruction = call;
@@ -155,7 +163,14 @@ impl Recorder<'_> {
         args.extend(operands.get(3));
         self.push_args_and_null(&args)?;
         let result = self.emit(Uop::CallArgs, &[], Helper::CallEx.number())?;
-        self.end_call(&Call { callable, args, operands: 3 + has_keywords }, result)
+        self.end_call(
+            &Call {
+                callable,
+                args,
+                operands: 3 + has_keywords,
+            },
+            result,
+        )
     }
 
     // --- Inlining.
@@ -167,12 +182,21 @@ impl Recorder<'_> {
         const NEEDED: u32 = flags::OPTIMIZED | flags::NEWLOCALS;
         let function = Function::of(self.bits(call.callable));
         let code = function.code;
-        let is_simple = code.flags() & REFUSED == 0 && code.flags() & NEEDED == NEEDED && code.kwonly_arg_count() == 0;
-        if !is_simple || Some(function.vectorcall) != known::function_entry() || !self.world.may_inline(code) {
+        let is_simple = code.flags() & REFUSED == 0
+            && code.flags() & NEEDED == NEEDED
+            && code.kwonly_arg_count() == 0;
+        if !is_simple
+            || Some(function.vectorcall) != known::function_entry()
+            || !self.world.may_inline(code)
+        {
             return Ok(None);
         }
         let parameters = code.arg_count() as usize;
-        let defaults = if function.defaults == 0 { 0 } else { object::size(function.defaults) as usize };
+        let defaults = if function.defaults == 0 {
+            0
+        } else {
+            object::size(function.defaults) as usize
+        };
         let given = call.args.len();
         if given > parameters || given + defaults < parameters {
             return Ok(None);
@@ -183,18 +207,28 @@ impl Recorder<'_> {
         {
             return Ok(None);
         }
-        let Some(units) = self.world.validated(code) else { return Ok(None) };
+        let Some(units) = self.world.validated(code) else {
+            return Ok(None);
+        };
         let is_followed = units.headers().is_empty()
-            && !units.instructions().iter().any(|instruction| instruction.opcode == Opcode::MakeCell);
+            && !units
+                .instructions()
+                .iter()
+                .any(|instruction| instruction.opcode == Opcode::MakeCell);
         Ok(is_followed.then_some(function))
     }
 
     fn inline(&mut self, call: &Call, function: Function) -> Result<(), Stop> {
-        let Some(units) = self.world.validated(function.code) else { return Err(self.abort(Reason::BadCode)) };
+        let Some(units) = self.world.validated(function.code) else {
+            return Err(self.abort(Reason::BadCode));
+        };
         let address = self.bits(call.callable);
         self.guard_identity(call.callable)?;
         self.keep(object::address(function.code.as_ptr()));
-        self.depend(Dependency::Function { function: object::pointer(address), code: function.code });
+        self.depend(Dependency::Function {
+            function: object::pointer(address),
+            code: function.code,
+        });
 
         let caller = self.innermost();
         let first = self.frames[caller].top - call.operands;
@@ -202,7 +236,10 @@ impl Recorder<'_> {
         self.committed = true;
         // Taking the stack out of memory gives the values new names.
         let frame = &self.frames[caller];
-        let stack: Vec<ValueId> = frame.slots[first as usize..frame.top as usize].iter().map(|slot| slot.value).collect();
+        let stack: Vec<ValueId> = frame.slots[first as usize..frame.top as usize]
+            .iter()
+            .map(|slot| slot.value)
+            .collect();
         let (callable, own) = match self.minor {
             Minor::V312 if self.bits(stack[0]) == 0 => (stack[1], None),
             Minor::V312 => (stack[0], Some(stack[1])),
@@ -215,7 +252,10 @@ impl Recorder<'_> {
         callee.builtins = function.builtins;
         let mut given = 0;
         for &value in own.iter().chain(&stack[2..]) {
-            callee.slots[given] = Slot { value, place: Place::Trace };
+            callee.slots[given] = Slot {
+                value,
+                place: Place::Trace,
+            };
             given += 1;
         }
         let parameters = function.code.arg_count() as usize;
@@ -224,7 +264,10 @@ impl Recorder<'_> {
             let value = object::tuple_item(function.defaults, parameter + defaults - parameters);
             let value = self.kept_constant(value)?;
             self.take_reference(value)?;
-            callee.slots[parameter] = Slot { value, place: Place::Trace };
+            callee.slots[parameter] = Slot {
+                value,
+                place: Place::Trace,
+            };
         }
         self.frames[caller].top = first;
         self.trace.inlined.push(InlinedFrame {
@@ -281,8 +324,13 @@ impl Recorder<'_> {
             let value = self.frames[frame].slots[slot as usize].value;
             if value.is_some() && self.bits(value) != 0 {
                 let kind = self.release_kind(value, (frame, 0, slot))?;
-                let twin = |&(other, _): &(ValueId, Release)| other != value && self.bits(other) == self.bits(value);
-                if kind == Release::Plain && !self.types.is_plain(self.fact(value).exact_type) && kinds.iter().any(twin) {
+                let twin = |&(other, _): &(ValueId, Release)| {
+                    other != value && self.bits(other) == self.bits(value)
+                };
+                if kind == Release::Plain
+                    && !self.types.is_plain(self.fact(value).exact_type)
+                    && kinds.iter().any(twin)
+                {
                     return Err(self.unsupported());
                 }
                 kinds.push((value, kind));
@@ -291,7 +339,14 @@ impl Recorder<'_> {
         self.escape_depth = 1;
         let function = self.frames[frame].function;
         // A constant of the trace, so not the last reference to it.
-        kinds.push((function, if self.fact(function).immortal { Release::Nothing } else { Release::Plain }));
+        kinds.push((
+            function,
+            if self.fact(function).immortal {
+                Release::Nothing
+            } else {
+                Release::Plain
+            },
+        ));
         Ok(kinds)
     }
 
@@ -300,7 +355,9 @@ impl Recorder<'_> {
         self.frames.pop();
         self.committed = true;
         let caller = &self.frames[self.innermost()];
-        let Some(&call) = caller.units.at(caller.ip) else { return Err(self.abort(Reason::BadCode)) };
+        let Some(&call) = caller.units.at(caller.ip) else {
+            return Err(self.abort(Reason::BadCode));
+        };
         self.instruction = call;
         for &(local, kind) in kinds {
             self.release(local, kind)?;
@@ -320,7 +377,9 @@ impl Recorder<'_> {
                 None => return Ok(false),
             },
             (Known::Abs, &[value]) if self.is_number(value) => return self.call_abs(call, value),
-            (Known::Min | Known::Max, &[a, b]) => return self.call_extreme(call, known == Known::Max, a, b),
+            (Known::Min | Known::Max, &[a, b]) => {
+                return self.call_extreme(call, known == Known::Max, a, b);
+            }
             (Known::Float, &[value]) if self.is_float(value) => {
                 self.guard_type(value, self.types.float)?;
                 return self.end_known_same(call, value);
@@ -350,8 +409,12 @@ impl Recorder<'_> {
             (Known::ListAppend, &[list, value]) if self.type_of(list) == self.types.list => {
                 return self.call_append(call, list, value);
             }
-            (Known::IsInstance, &[value, class]) => return self.call_isinstance(call, value, class),
-            (Known::Leaf | Known::Float | Known::Int | Known::Log, _) => return self.call_leaf(call),
+            (Known::IsInstance, &[value, class]) => {
+                return self.call_isinstance(call, value, class);
+            }
+            (Known::Leaf | Known::Float | Known::Int | Known::Log, _) => {
+                return self.call_leaf(call);
+            }
             _ => return Ok(false),
         };
         self.end_known(call, result)
@@ -381,7 +444,10 @@ impl Recorder<'_> {
         let t = self.types;
         let plain = [t.int, t.float, t.bool, t.str, t.none];
         if call.args.len() + 1 > serigraph_uops::layout::ARGS
-            || !call.args.iter().all(|&arg| plain.contains(&self.type_of(arg)))
+            || !call
+                .args
+                .iter()
+                .all(|&arg| plain.contains(&self.type_of(arg)))
         {
             return Ok(false);
         }
@@ -391,7 +457,11 @@ impl Recorder<'_> {
         }
         let kinds = self.release_list(call.operands)?;
         self.push_args(1, &call.args)?;
-        let result = self.emit(Uop::LeafVectorcall, &[call.callable], call.args.len() as u64)?;
+        let result = self.emit(
+            Uop::LeafVectorcall,
+            &[call.callable],
+            call.args.len() as u64,
+        )?;
         self.fact_mut(result).not_null = true;
         self.pop_release(&kinds)?;
         self.push(result);
@@ -406,7 +476,9 @@ impl Recorder<'_> {
             let result = self.box_float(raw)?;
             return self.end_known(call, result);
         }
-        let Some(raw) = self.raw_int(value)? else { return self.call_leaf(call) };
+        let Some(raw) = self.raw_int(value)? else {
+            return self.call_leaf(call);
+        };
         if self.type_of(value) == self.types.bool {
             let result = self.box_int(raw)?;
             return self.end_known(call, result);
@@ -430,12 +502,28 @@ impl Recorder<'_> {
     }
 
     /// `min` and `max` of two numbers give one of them: the first unless the second is less (or greater).
-    fn call_extreme(&mut self, call: &Call, is_max: bool, a: ValueId, b: ValueId) -> Result<bool, Stop> {
+    fn call_extreme(
+        &mut self,
+        call: &Call,
+        is_max: bool,
+        a: ValueId,
+        b: ValueId,
+    ) -> Result<bool, Stop> {
         const LT: u32 = 0;
         const GT: u32 = 4;
-        let Some(second) = self.compare_numbers(if is_max { GT } else { LT }, b, a)? else { return self.call_leaf(call) };
+        let Some(second) = self.compare_numbers(if is_max { GT } else { LT }, b, a)? else {
+            return self.call_leaf(call);
+        };
         let is_second = self.bits(second) != 0;
-        self.emit(if is_second { Uop::GuardTrue } else { Uop::GuardFalse }, &[second], 0)?;
+        self.emit(
+            if is_second {
+                Uop::GuardTrue
+            } else {
+                Uop::GuardFalse
+            },
+            &[second],
+            0,
+        )?;
         self.end_known_same(call, if is_second { b } else { a })
     }
 
@@ -450,7 +538,9 @@ impl Recorder<'_> {
 
     /// The raw result of a function of the `math` module where it is defined; `None` elsewhere.
     fn call_math(&mut self, known: Known, value: ValueId) -> Result<Option<ValueId>, Stop> {
-        let Some(raw) = self.as_float(value)? else { return Ok(None) };
+        let Some(raw) = self.as_float(value)? else {
+            return Ok(None);
+        };
         let x = f64::from_bits(self.bits(raw));
         let infinity = self.const_float(f64::INFINITY)?;
         match known {
@@ -463,12 +553,14 @@ impl Recorder<'_> {
                 let zero = self.const_float(0.0)?;
                 self.emit(Uop::GuardFloatLt, &[zero, raw], 0)?;
                 self.emit(Uop::GuardFloatLt, &[raw, infinity], 0)?;
-                self.emit(Uop::LeafFloat1, &[raw], Helper::Log.number()).map(Some)
+                self.emit(Uop::LeafFloat1, &[raw], Helper::Log.number())
+                    .map(Some)
             }
             Known::Float1(helper) if x.is_finite() => {
                 let size = self.emit(Uop::FloatAbs, &[raw], 0)?;
                 self.emit(Uop::GuardFloatLt, &[size, infinity], 0)?;
-                self.emit(Uop::LeafFloat1, &[raw], helper.number()).map(Some)
+                self.emit(Uop::LeafFloat1, &[raw], helper.number())
+                    .map(Some)
             }
             _ => Ok(None),
         }
@@ -479,7 +571,11 @@ impl Recorder<'_> {
         let mut kinds = self.release_list(call.operands)?;
         // The list holds the value now.
         if let Some(last) = kinds.last_mut() {
-            *last = if self.fact(value).immortal { Release::Nothing } else { Release::Plain };
+            *last = if self.fact(value).immortal {
+                Release::Nothing
+            } else {
+                Release::Plain
+            };
         }
         self.leaf(Uop::LeafStatus2, Helper::ListAppend, &[list, value])?;
         self.pop_release(&kinds)?;
@@ -490,10 +586,18 @@ impl Recorder<'_> {
     }
 
     /// Of an object of a built-in type and a class whose metaclass is `type`.
-    fn call_isinstance(&mut self, call: &Call, value: ValueId, class: ValueId) -> Result<bool, Stop> {
+    fn call_isinstance(
+        &mut self,
+        call: &Call,
+        value: ValueId,
+        class: ValueId,
+    ) -> Result<bool, Stop> {
         let exact = self.type_of(value);
         let class_address = self.bits(class);
-        if !self.types.is_known(exact) || !self.fact(class).constant || !object::is_plain_class(class_address) {
+        if !self.types.is_known(exact)
+            || !self.fact(class).constant
+            || !object::is_plain_class(class_address)
+        {
             return Ok(false);
         }
         self.guard_type(value, exact)?;

@@ -35,8 +35,14 @@ impl Recorder<'_> {
         let (ta, tb) = (self.type_of(a), self.type_of(b));
         let is_leaf = self.compares_without_code(ta) && self.compares_without_code(tb);
         let number = u64::from(operator);
-        let first = if to_bool { Helper::TestLt } else { Helper::CompareLt };
-        let Some(helper) = Helper::from_number(first.number() + number) else { return Err(self.abort(Reason::BadCode)) };
+        let first = if to_bool {
+            Helper::TestLt
+        } else {
+            Helper::CompareLt
+        };
+        let Some(helper) = Helper::from_number(first.number() + number) else {
+            return Err(self.abort(Reason::BadCode));
+        };
         if is_leaf {
             self.guard_type(a, ta)?;
             self.guard_type(b, tb)?;
@@ -68,16 +74,38 @@ impl Recorder<'_> {
     }
 
     /// The raw result of comparing two numbers; `None` if they are not, or not on raw values.
-    pub(super) fn compare_numbers(&mut self, operator: u32, a: ValueId, b: ValueId) -> Result<Option<ValueId>, Stop> {
+    pub(super) fn compare_numbers(
+        &mut self,
+        operator: u32,
+        a: ValueId,
+        b: ValueId,
+    ) -> Result<Option<ValueId>, Stop> {
         if self.is_int(a) && self.is_int(b) {
-            let (Some(a), Some(b)) = (self.raw_int(a)?, self.raw_int(b)?) else { return Ok(None) };
-            return self.compare_raw(operator, [Uop::IntLt, Uop::IntLe, Uop::IntEq, Uop::IntNe], a, b).map(Some);
+            let (Some(a), Some(b)) = (self.raw_int(a)?, self.raw_int(b)?) else {
+                return Ok(None);
+            };
+            return self
+                .compare_raw(
+                    operator,
+                    [Uop::IntLt, Uop::IntLe, Uop::IntEq, Uop::IntNe],
+                    a,
+                    b,
+                )
+                .map(Some);
         }
         if !self.is_number(a) || !self.is_number(b) {
             return Ok(None);
         }
-        let (Some(a), Some(b)) = (self.exact_float(a)?, self.exact_float(b)?) else { return Ok(None) };
-        self.compare_raw(operator, [Uop::FloatLt, Uop::FloatLe, Uop::FloatEq, Uop::FloatNe], a, b).map(Some)
+        let (Some(a), Some(b)) = (self.exact_float(a)?, self.exact_float(b)?) else {
+            return Ok(None);
+        };
+        self.compare_raw(
+            operator,
+            [Uop::FloatLt, Uop::FloatLe, Uop::FloatEq, Uop::FloatNe],
+            a,
+            b,
+        )
+        .map(Some)
     }
 
     /// A number as a double of the same value, for comparing: ints are compared exactly, so they have to fit 53 bits.
@@ -86,7 +114,9 @@ impl Recorder<'_> {
         if self.is_float(value) {
             return self.raw_float(value).map(Some);
         }
-        let Some(raw) = self.raw_int(value)? else { return Ok(None) };
+        let Some(raw) = self.raw_int(value)? else {
+            return Ok(None);
+        };
         if !(-LIMIT..=LIMIT).contains(&(self.bits(raw) as i64)) {
             return Ok(None);
         }
@@ -99,7 +129,13 @@ impl Recorder<'_> {
         self.emit(Uop::IntToFloat, &[raw], 0).map(Some)
     }
 
-    fn compare_raw(&mut self, operator: u32, uops: [Uop; 4], a: ValueId, b: ValueId) -> Result<ValueId, Stop> {
+    fn compare_raw(
+        &mut self,
+        operator: u32,
+        uops: [Uop; 4],
+        a: ValueId,
+        b: ValueId,
+    ) -> Result<ValueId, Stop> {
         let [lt, le, eq, ne] = uops;
         match operator {
             op::LT => self.emit(lt, &[a, b], 0),
@@ -162,9 +198,11 @@ impl Recorder<'_> {
             return Ok(true);
         }
         let tuple = self.bits(container);
-        if self.fact(container).constant && tc == self.types.tuple && self.compares_without_code(ti) {
-            let plain = (0..object::size(tuple) as usize)
-                .all(|i| self.compares_without_code(object::type_address(object::tuple_item(tuple, i))));
+        if self.fact(container).constant && tc == self.types.tuple && self.compares_without_code(ti)
+        {
+            let plain = (0..object::size(tuple) as usize).all(|i| {
+                self.compares_without_code(object::type_address(object::tuple_item(tuple, i)))
+            });
             if plain {
                 self.guard_type(item, ti)?;
                 return Ok(true);

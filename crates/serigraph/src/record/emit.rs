@@ -1,7 +1,7 @@
 //! Emitting uops and evaluating them; snapshots; the precautions around code that could look at frames.
 
 use serigraph_trace::eval::{Step, step};
-use serigraph_trace::ir::{FrameState, Inst, Snapshot, SnapshotId, SlotValue, ValueId};
+use serigraph_trace::ir::{FrameState, Inst, SlotValue, Snapshot, SnapshotId, ValueId};
 use serigraph_uops::{Effects, Exit, Reason, Uop};
 
 use super::frame::{Fact, Place};
@@ -22,8 +22,17 @@ impl Recorder<'_> {
     }
 
     /// As [`Recorder::emit`], but a guard that does not hold is not recorded, and gives `None`.
-    pub(super) fn attempt(&mut self, uop: Uop, args: &[ValueId], imm: u64) -> Result<Option<ValueId>, Stop> {
-        let snapshot = if uop.info().exit == Exit::Never { SnapshotId::NONE } else { self.snapshot() };
+    pub(super) fn attempt(
+        &mut self,
+        uop: Uop,
+        args: &[ValueId],
+        imm: u64,
+    ) -> Result<Option<ValueId>, Stop> {
+        let snapshot = if uop.info().exit == Exit::Never {
+            SnapshotId::NONE
+        } else {
+            self.snapshot()
+        };
         self.attempt_at(uop, args, imm, snapshot)
     }
 
@@ -90,7 +99,10 @@ impl Recorder<'_> {
     /// A constant object that lives as long as the trace for other reasons than being in it.
     pub(super) fn constant(&mut self, address: u64) -> Result<ValueId, Stop> {
         let value = self.emit(Uop::ConstObject, &[], address)?;
-        let mut fact = Fact { constant: true, ..Fact::NOTHING };
+        let mut fact = Fact {
+            constant: true,
+            ..Fact::NOTHING
+        };
         if address != 0 {
             let exact = object::type_address(address);
             fact.exact_type = if self.types.is_known(exact) { exact } else { 0 };
@@ -128,12 +140,22 @@ impl Recorder<'_> {
     // --- Calls of helpers.
 
     /// Calls a helper on the list: it runs no Python code and looks at no frame.
-    pub(super) fn leaf(&mut self, uop: Uop, helper: Helper, args: &[ValueId]) -> Result<ValueId, Stop> {
+    pub(super) fn leaf(
+        &mut self,
+        uop: Uop,
+        helper: Helper,
+        args: &[ValueId],
+    ) -> Result<ValueId, Stop> {
         self.emit(uop, args, helper.number())
     }
 
     /// Calls a helper that may run any code.
-    pub(super) fn escaping(&mut self, uop: Uop, helper: Helper, args: &[ValueId]) -> Result<ValueId, Stop> {
+    pub(super) fn escaping(
+        &mut self,
+        uop: Uop,
+        helper: Helper,
+        args: &[ValueId],
+    ) -> Result<ValueId, Stop> {
         self.before_escape()?;
         self.emit(uop, args, helper.number())
     }
@@ -186,16 +208,32 @@ impl Recorder<'_> {
             let first = self.trace.slot_values.len() as u32;
             let in_memory = frame.id.0 == 0;
             for (slot, content) in frame.slots[..frame.top as usize].iter().enumerate() {
-                let listed = content.value.is_some() && (in_memory || self.values[content.value.index()] != 0);
+                let listed = content.value.is_some()
+                    && (in_memory || self.values[content.value.index()] != 0);
                 if listed {
-                    self.trace.slot_values.push(SlotValue { slot: slot as u32, value: content.value });
+                    self.trace.slot_values.push(SlotValue {
+                        slot: slot as u32,
+                        value: content.value,
+                    });
                 }
             }
             let count = self.trace.slot_values.len() as u32 - first;
-            self.trace.frame_states.push(FrameState { frame: frame.id, ip: frame.ip, top: frame.top, first, count });
+            self.trace.frame_states.push(FrameState {
+                frame: frame.id,
+                ip: frame.ip,
+                top: frame.top,
+                first,
+                count,
+            });
         }
         let count = self.frames.len() as u32;
-        self.trace.snapshots.push(Snapshot { first, count, first_store: 0, store_count: 0, reason });
+        self.trace.snapshots.push(Snapshot {
+            first,
+            count,
+            first_store: 0,
+            store_count: 0,
+            reason,
+        });
         SnapshotId(self.trace.snapshots.len() as u32 - 1)
     }
 
@@ -231,13 +269,20 @@ impl Recorder<'_> {
 
     /// At the beginning of the instruction after one that escaped: leave if the world has changed.
     pub(super) fn after_escape(&mut self) -> Result<(), Stop> {
-        if !self.world.is_unchanged() || !self.dependencies_hold() || !self.frame.frame_object().is_null() {
+        if !self.world.is_unchanged()
+            || !self.dependencies_hold()
+            || !self.frame.frame_object().is_null()
+        {
             return Err(self.abort(Reason::WorldChanged));
         }
         let snapshot = self.snapshot_for(Reason::InvalidExit);
         let word = self.valid_word.expose_provenance() as u64;
-        if self.attempt_at(Uop::GuardValid, &[], word, snapshot)?.is_none()
-            || self.attempt_at(Uop::GuardNoFrameObject, &[], 0, snapshot)?.is_none()
+        if self
+            .attempt_at(Uop::GuardValid, &[], word, snapshot)?
+            .is_none()
+            || self
+                .attempt_at(Uop::GuardNoFrameObject, &[], 0, snapshot)?
+                .is_none()
         {
             return Err(self.abort(Reason::WorldChanged));
         }
@@ -246,4 +291,5 @@ impl Recorder<'_> {
 }
 
 /// What a value borrowed from a container may not outlive a change of.
-const CONTAINERS: Effects = Effects(Effects::LIST_SHAPE.0 | Effects::LIST_ITEMS.0 | Effects::ESCAPE.0);
+const CONTAINERS: Effects =
+    Effects(Effects::LIST_SHAPE.0 | Effects::LIST_ITEMS.0 | Effects::ESCAPE.0);

@@ -25,8 +25,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) const UNREAD: Slot = Slot { value: ValueId::NONE, place: Place::Memory };
-    pub(super) const EMPTY: Slot = Slot { value: ValueId::NONE, place: Place::Trace };
+    pub(super) const UNREAD: Slot = Slot {
+        value: ValueId::NONE,
+        place: Place::Memory,
+    };
+    pub(super) const EMPTY: Slot = Slot {
+        value: ValueId::NONE,
+        place: Place::Trace,
+    };
 }
 
 /// A frame: f0, which is in memory, or an inlined one, which is not.
@@ -55,7 +61,19 @@ impl Frame {
         let locals = code.nlocalsplus();
         let slots = vec![Slot::EMPTY; (locals + code.stack_size()) as usize];
         let (function, top) = (ValueId::NONE, locals);
-        Frame { code, units, id, function, globals: 0, builtins: 0, namespace: 0, slots, locals, top, ip: 0 }
+        Frame {
+            code,
+            units,
+            id,
+            function,
+            globals: 0,
+            builtins: 0,
+            namespace: 0,
+            slots,
+            locals,
+            top,
+            ip: 0,
+        }
     }
 }
 

@@ -86,7 +86,18 @@ impl Recorder<'_> {
     fn builtin_method(&mut self, owner: ValueId, name: u64) -> Result<Option<ValueId>, Stop> {
         let exact = self.type_of(owner);
         let t = &self.types;
-        let is_container = [t.list, t.tuple, t.dict, t.set, t.frozenset, t.str, t.bytes, t.int, t.float].contains(&exact);
+        let is_container = [
+            t.list,
+            t.tuple,
+            t.dict,
+            t.set,
+            t.frozenset,
+            t.str,
+            t.bytes,
+            t.int,
+            t.float,
+        ]
+        .contains(&exact);
         if !is_container || !object::has_generic_getattr(exact) || object::dict_offset(exact) != 0 {
             return Ok(None);
         }
@@ -110,17 +121,27 @@ impl Recorder<'_> {
 
     /// An attribute of an instance of a Python class that keeps its attributes in the instance: a value there, or a function
     /// or plain value of the class. Guarded by the version of the class.
-    fn instance_attribute(&mut self, owner: ValueId, name: u64, is_method: bool) -> Result<Option<Found>, Stop> {
+    fn instance_attribute(
+        &mut self,
+        owner: ValueId,
+        name: u64,
+        is_method: bool,
+    ) -> Result<Option<Found>, Stop> {
         let class = self.type_of(owner);
         if self.types.is_known(class) {
             return Ok(None);
         }
         let instance = self.bits(owner);
-        let Some(attribute) = object::attribute(class, name) else { return Ok(None) };
-        let is_function = attribute.in_class != 0 && object::type_address(attribute.in_class) == self.types.function;
+        let Some(attribute) = object::attribute(class, name) else {
+            return Ok(None);
+        };
+        let is_function = attribute.in_class != 0
+            && object::type_address(attribute.in_class) == self.types.function;
         let in_instance = match attribute.kept {
             Kept::Inline { .. } if !object::has_inline_values(instance) => return Ok(None),
-            Kept::Inline { index: Ok(index), .. } if object::inline_value(instance, index) != 0 => Some(index),
+            Kept::Inline {
+                index: Ok(index), ..
+            } if object::inline_value(instance, index) != 0 => Some(index),
             // It may be set in other instances.
             Kept::Inline { index: Ok(_), .. } => return Ok(None),
             _ => None,
@@ -135,7 +156,8 @@ impl Recorder<'_> {
             if let Err(count) = index {
                 // No instance has an attribute of that name.
                 let keys = self.constant_address(keys)?;
-                let names = self.emit(Uop::LoadInt, &[keys], layout().dict_keys.entry_count as u64)?;
+                let names =
+                    self.emit(Uop::LoadInt, &[keys], layout().dict_keys.entry_count as u64)?;
                 let expected = self.const_int(count as i64)?;
                 self.emit(Uop::GuardIntEq, &[names, expected], 0)?;
             }
@@ -147,7 +169,11 @@ impl Recorder<'_> {
             return Ok(Some(Found::Value(value)));
         }
         let value = self.kept_constant(attribute.in_class)?;
-        Ok(Some(if is_function { Found::Method(value) } else { Found::Value(value) }))
+        Ok(Some(if is_function {
+            Found::Method(value)
+        } else {
+            Found::Value(value)
+        }))
     }
 
     /// Guards that an object is an instance of this class, and that the class is as it was.
@@ -155,7 +181,11 @@ impl Recorder<'_> {
         self.keep(class);
         self.guard_type(owner, class)?;
         let class = self.constant(class)?;
-        let tag = self.emit(Uop::LoadInt32, &[class], layout().type_object.version_tag as u64)?;
+        let tag = self.emit(
+            Uop::LoadInt32,
+            &[class],
+            layout().type_object.version_tag as u64,
+        )?;
         let expected = self.const_int(version.into())?;
         self.emit(Uop::GuardIntEq, &[tag, expected], 0)?;
         Ok(())
@@ -163,7 +193,11 @@ impl Recorder<'_> {
 
     /// Guards that the attributes in an instance are its attributes: a byte, the last of four.
     fn guard_inline_values(&mut self, owner: ValueId) -> Result<(), Stop> {
-        let head = self.emit(Uop::LoadInt32, &[owner], layout().instance.inline_values as u64)?;
+        let head = self.emit(
+            Uop::LoadInt32,
+            &[owner],
+            layout().instance.inline_values as u64,
+        )?;
         let shift = self.const_int(24)?;
         let valid = self.emit(Uop::IntShr, &[head, shift], 0)?;
         self.emit(Uop::GuardTrue, &[valid], 0)?;
@@ -205,8 +239,19 @@ impl Recorder<'_> {
             self.push_args_and_null(&[owner, place, value, key])?;
             let displaced = self.emit(Uop::LeafArgs, &[], Helper::ExchangeValue.number())?;
             // The instance holds the value now.
-            let value_kind = if self.fact(value).immortal { Release::Nothing } else { Release::Plain };
-            self.release(displaced, if old_kind == Release::Escaping { old_kind } else { Release::Plain })?;
+            let value_kind = if self.fact(value).immortal {
+                Release::Nothing
+            } else {
+                Release::Plain
+            };
+            self.release(
+                displaced,
+                if old_kind == Release::Escaping {
+                    old_kind
+                } else {
+                    Release::Plain
+                },
+            )?;
             self.pop_release(&[value_kind, owner_kind])?;
             return self.next();
         }
@@ -216,13 +261,23 @@ impl Recorder<'_> {
     }
 
     /// Where an instance keeps an attribute, guarded, and what is there.
-    fn instance_place(&mut self, owner: ValueId, name: u64) -> Result<Option<(u64, ValueId)>, Stop> {
+    fn instance_place(
+        &mut self,
+        owner: ValueId,
+        name: u64,
+    ) -> Result<Option<(u64, ValueId)>, Stop> {
         let class = self.type_of(owner);
         if self.types.is_known(class) || !object::has_generic_setattr(class) {
             return Ok(None);
         }
         let instance = self.bits(owner);
-        let Some(Attribute { version, kept: Kept::Inline { index: Ok(index), .. }, .. }) = object::attribute(class, name)
+        let Some(Attribute {
+            version,
+            kept: Kept::Inline {
+                index: Ok(index), ..
+            },
+            ..
+        }) = object::attribute(class, name)
         else {
             return Ok(None);
         };
@@ -235,7 +290,11 @@ impl Recorder<'_> {
         }
         self.guard_class(owner, class, version)?;
         self.guard_inline_values(owner)?;
-        let old = self.emit(Uop::LoadObject, &[owner], layout().instance.first_value as u64 + 8 * index)?;
+        let old = self.emit(
+            Uop::LoadObject,
+            &[owner],
+            layout().instance.first_value as u64 + 8 * index,
+        )?;
         self.guard_not_null(old)?;
         Ok(Some((index, old)))
     }
@@ -295,7 +354,8 @@ impl Recorder<'_> {
         let exact = self.type_of(container);
         let plain_bound = |b: u64| b == t.int || b == t.none;
         let bounds = [self.type_of(start), self.type_of(stop)];
-        let is_leaf = [t.str, t.list, t.tuple, t.bytes].contains(&exact) && bounds.iter().all(|&b| plain_bound(b));
+        let is_leaf = [t.str, t.list, t.tuple, t.bytes].contains(&exact)
+            && bounds.iter().all(|&b| plain_bound(b));
         if is_leaf {
             self.guard_type(container, exact)?;
             self.guard_type(start, bounds[0])?;
@@ -308,7 +368,11 @@ impl Recorder<'_> {
             self.push(result);
             return self.next();
         }
-        let result = self.escaping(Uop::CallObject3, Helper::GetSlice, &[container, start, stop])?;
+        let result = self.escaping(
+            Uop::CallObject3,
+            Helper::GetSlice,
+            &[container, start, stop],
+        )?;
         let kinds = self.releases_after_escape(3)?;
         self.pop_release(&kinds)?;
         self.push(result);
@@ -319,7 +383,11 @@ impl Recorder<'_> {
         let [global, class, own] = self.operands::<3>()?;
         let name = object::address(self.frames[self.innermost()].code.name_at(oparg >> 2));
         let key = self.constant(name)?;
-        let explicit = self.constant(if oparg & 2 != 0 { object::boolean(true) } else { object::none() })?;
+        let explicit = self.constant(if oparg & 2 != 0 {
+            object::boolean(true)
+        } else {
+            object::none()
+        })?;
         self.before_escape()?;
         self.push_args_and_null(&[global, class, own, key, explicit])?;
         let value = self.emit(Uop::CallArgs, &[], Helper::SuperAttribute.number())?;
@@ -338,7 +406,9 @@ impl Recorder<'_> {
             }
             Opcode::GetLen => {
                 let value = self.peek(0)?;
-                let Some(raw) = self.plain_length(value)? else { return Err(self.unsupported()) };
+                let Some(raw) = self.plain_length(value)? else {
+                    return Err(self.unsupported());
+                };
                 let result = self.box_int(raw)?;
                 self.push(result);
                 self.next()
@@ -352,7 +422,9 @@ impl Recorder<'_> {
                 self.guard_type(value, exact)?;
                 let t = &self.types;
                 let matches = match opcode {
-                    Opcode::MatchSequence => exact == t.list || exact == t.tuple || exact == t.range,
+                    Opcode::MatchSequence => {
+                        exact == t.list || exact == t.tuple || exact == t.range
+                    }
                     _ => exact == t.dict,
                 };
                 let answer = self.constant(object::boolean(matches))?;

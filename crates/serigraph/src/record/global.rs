@@ -55,11 +55,15 @@ impl Recorder<'_> {
         if let Some(entry) = object::find_entry(globals, name).map_err(unsupported)? {
             return self.dict_value(globals, name, entry);
         }
-        let Some(entry) = object::find_entry(builtins, name).map_err(|()| self.unsupported())? else {
+        let Some(entry) = object::find_entry(builtins, name).map_err(|()| self.unsupported())?
+        else {
             // The interpreter raises NameError.
             return Err(self.abort(Reason::ExceptionRaised));
         };
-        if self.world.is_volatile(object::pointer(globals), object::pointer(name)) {
+        if self
+            .world
+            .is_volatile(object::pointer(globals), object::pointer(name))
+        {
             // Comes and goes in the globals.
             return Err(self.unsupported());
         }
@@ -74,8 +78,16 @@ impl Recorder<'_> {
     }
 
     /// The value of a key that is there, borrowed: a constant, or loaded from its place.
-    pub(super) fn dict_value(&mut self, dict: u64, key: u64, entry: Entry) -> Result<ValueId, Stop> {
-        let is_volatile = self.world.is_volatile(object::pointer(dict), object::pointer(key)) || self.is_stored_here(key);
+    pub(super) fn dict_value(
+        &mut self,
+        dict: u64,
+        key: u64,
+        entry: Entry,
+    ) -> Result<ValueId, Stop> {
+        let is_volatile = self
+            .world
+            .is_volatile(object::pointer(dict), object::pointer(key))
+            || self.is_stored_here(key);
         if !is_volatile {
             self.keep(dict);
             self.depend_on_item(dict, key, entry.value);
@@ -92,7 +104,10 @@ impl Recorder<'_> {
             frame.units.instructions().iter().any(|instruction| {
                 matches!(
                     instruction.opcode,
-                    Opcode::StoreName | Opcode::StoreGlobal | Opcode::DeleteName | Opcode::DeleteGlobal
+                    Opcode::StoreName
+                        | Opcode::StoreGlobal
+                        | Opcode::DeleteName
+                        | Opcode::DeleteGlobal
                 ) && object::address(frame.code.name_at(instruction.oparg)) == name
             })
         })
@@ -160,7 +175,11 @@ impl Recorder<'_> {
             self.leaf(Uop::LeafStatus3, Helper::StoreName, &args)?;
         }
         // The dict holds it now.
-        let kind = if self.fact(value).immortal { Release::Nothing } else { Release::Plain };
+        let kind = if self.fact(value).immortal {
+            Release::Nothing
+        } else {
+            Release::Plain
+        };
         self.pop_release(&[kind])?;
         self.next()
     }

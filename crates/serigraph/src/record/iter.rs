@@ -14,7 +14,17 @@ impl Recorder<'_> {
         let [iterable] = self.operands::<1>()?;
         let exact = self.type_of(iterable);
         let t = &self.types;
-        let is_leaf = [t.range, t.list, t.tuple, t.str, t.dict, t.set, t.frozenset, t.bytes].contains(&exact);
+        let is_leaf = [
+            t.range,
+            t.list,
+            t.tuple,
+            t.str,
+            t.dict,
+            t.set,
+            t.frozenset,
+            t.bytes,
+        ]
+        .contains(&exact);
         let is_iterator = [t.range_iterator, t.list_iterator, t.tuple_iterator].contains(&exact);
         if is_iterator {
             // It is its own iterator.
@@ -25,10 +35,18 @@ impl Recorder<'_> {
             self.guard_type(iterable, exact)?;
             // The iterator of a container holds it; a range is plain.
             let is_held = exact != self.types.range;
-            let kinds = if is_held { vec![Release::Plain] } else { self.release_list(1)? };
+            let kinds = if is_held {
+                vec![Release::Plain]
+            } else {
+                self.release_list(1)?
+            };
             let iterator = self.leaf(Uop::LeafObject1, Helper::Iterate, &[iterable])?;
             self.fact_mut(iterator).not_null = true;
-            let kinds = if self.fact(iterable).immortal { vec![Release::Nothing] } else { kinds };
+            let kinds = if self.fact(iterable).immortal {
+                vec![Release::Nothing]
+            } else {
+                kinds
+            };
             self.pop_release(&kinds)?;
             self.push(iterator);
             return self.next();
@@ -54,17 +72,28 @@ impl Recorder<'_> {
     fn after_loop(&self) -> Result<u32, Stop> {
         let bad = || self.abort(Reason::BadCode);
         let units = &self.frames[self.innermost()].units;
-        let end_for = self.instruction.jump_target().and_then(|at| units.at(at)).ok_or_else(bad)?;
+        let end_for = self
+            .instruction
+            .jump_target()
+            .and_then(|at| units.at(at))
+            .ok_or_else(bad)?;
         match self.minor {
             Minor::V312 => Ok(end_for.next),
-            Minor::V313 => units.at(end_for.next).map(|pop_top| pop_top.next).ok_or_else(bad),
+            Minor::V313 => units
+                .at(end_for.next)
+                .map(|pop_top| pop_top.next)
+                .ok_or_else(bad),
         }
     }
 
     /// A root trace that begins with the end of its loop would not be one of that loop.
     fn refuse_end_at_header(&self) -> Result<(), Stop> {
         let is_header = self.frames.len() == 1 && self.header == Some(self.frames[0].ip);
-        if is_header { Err(self.abort(Reason::LoopEnded)) } else { Ok(()) }
+        if is_header {
+            Err(self.abort(Reason::LoopEnded))
+        } else {
+            Ok(())
+        }
     }
 
     /// A guard that decides whether the loop goes on.
@@ -77,8 +106,11 @@ impl Recorder<'_> {
     }
 
     fn range_next(&mut self, iterator: ValueId) -> Result<(), Stop> {
-        let (start, step, length) =
-            (layout::RANGE_ITER_START as u64, layout::RANGE_ITER_STEP as u64, layout::RANGE_ITER_LENGTH as u64);
+        let (start, step, length) = (
+            layout::RANGE_ITER_START as u64,
+            layout::RANGE_ITER_STEP as u64,
+            layout::RANGE_ITER_LENGTH as u64,
+        );
         let left = self.emit(Uop::IterLoad, &[iterator], length)?;
         if self.bits(left) as i64 <= 0 {
             self.refuse_end_at_header()?;
@@ -99,7 +131,11 @@ impl Recorder<'_> {
 
     fn sequence_next(&mut self, iterator: ValueId, is_list: bool) -> Result<(), Stop> {
         let index_offset = layout::SEQUENCE_ITER_INDEX as u64;
-        let sequence = self.emit(Uop::IterSequence, &[iterator], layout::SEQUENCE_ITER_SEQUENCE as u64)?;
+        let sequence = self.emit(
+            Uop::IterSequence,
+            &[iterator],
+            layout::SEQUENCE_ITER_SEQUENCE as u64,
+        )?;
         if self.bits(sequence) == 0 {
             self.refuse_end_at_header()?;
             self.loop_guard(Uop::GuardIs, &[sequence], 0)?;
@@ -108,7 +144,11 @@ impl Recorder<'_> {
         self.loop_guard(Uop::GuardIsNot, &[sequence], 0)?;
         self.borrowed_from(sequence, iterator);
         let index = self.emit(Uop::IterLoad, &[iterator], index_offset)?;
-        let length = self.emit(if is_list { Uop::ListLen } else { Uop::TupleLen }, &[sequence], 0)?;
+        let length = self.emit(
+            if is_list { Uop::ListLen } else { Uop::TupleLen },
+            &[sequence],
+            0,
+        )?;
         if self.bits(index) as i64 >= self.bits(length) as i64 {
             self.refuse_end_at_header()?;
             self.loop_guard(Uop::GuardIntLe, &[length, index], 0)?;
@@ -171,21 +211,36 @@ impl Recorder<'_> {
         self.committed = true;
         let mark = self.exhausted_mark()?;
         let is_end = self.bits(item) == mark;
-        let (here, there) = if is_end { (after, self.instruction.next) } else { (self.instruction.next, after) };
+        let (here, there) = if is_end {
+            (after, self.instruction.next)
+        } else {
+            (self.instruction.next, after)
+        };
         let iterator = self.frames[frame].slots[slot as usize];
         // The state if it goes the other way.
         let top = self.frames[frame].top;
         self.frames[frame].ip = there;
         if is_end {
-            self.frames[frame].slots[top as usize] = Slot { value: item, place: Place::Trace };
+            self.frames[frame].slots[top as usize] = Slot {
+                value: item,
+                place: Place::Trace,
+            };
             self.frames[frame].top = top + 1;
         } else {
             self.frames[frame].top = top - 1;
         }
-        let other = self.take_snapshot(if is_end { Reason::GuardFailed } else { Reason::LoopEnded });
+        let other = self.take_snapshot(if is_end {
+            Reason::GuardFailed
+        } else {
+            Reason::LoopEnded
+        });
         self.frames[frame].top = top;
         self.frames[frame].ip = here;
-        let uop = if is_end { Uop::GuardIs } else { Uop::GuardIsNot };
+        let uop = if is_end {
+            Uop::GuardIs
+        } else {
+            Uop::GuardIsNot
+        };
         if self.attempt_at(uop, &[item], mark, other)?.is_none() {
             return Err(self.unsupported());
         }

@@ -14,7 +14,9 @@ impl Recorder<'_> {
         let mut values = [ValueId::NONE; 2];
         for (value, &slot) in values.iter_mut().zip(slots) {
             // An unbound local: the interpreter raises.
-            let Some(local) = self.read(slot)? else { return Err(self.abort(Reason::ExceptionRaised)) };
+            let Some(local) = self.read(slot)? else {
+                return Err(self.abort(Reason::ExceptionRaised));
+            };
             self.guard_not_null_local(local)?;
             *value = local;
         }
@@ -93,7 +95,8 @@ impl Recorder<'_> {
         if self.bits(old) == 0 {
             return Ok((self.constant(0)?, Release::Nothing));
         }
-        if kind == Release::Nothing && frame == 0 && self.fact(old).immortal && self.bits(old) != 0 {
+        if kind == Release::Nothing && frame == 0 && self.fact(old).immortal && self.bits(old) != 0
+        {
             // The slot's memory owned a real reference.
             kind = Release::Plain;
         }
@@ -101,7 +104,13 @@ impl Recorder<'_> {
     }
 
     /// Puts a value (with its reference) into a slot and releases the one that was there.
-    fn set_local(&mut self, slot: u32, value: ValueId, old: ValueId, kind: Release) -> Result<(), Stop> {
+    fn set_local(
+        &mut self,
+        slot: u32,
+        value: ValueId,
+        old: ValueId,
+        kind: Release,
+    ) -> Result<(), Stop> {
         let frame = self.innermost();
         if frame == 0 {
             self.own(value)?;
@@ -111,11 +120,17 @@ impl Recorder<'_> {
                 return self.release(old, kind);
             }
             self.emit(Uop::SyncSlot, &[value], slot.into())?;
-            self.frames[0].slots[slot as usize] = Slot { value, place: Place::Memory };
+            self.frames[0].slots[slot as usize] = Slot {
+                value,
+                place: Place::Memory,
+            };
             let counted = !self.fact(old).immortal;
             return self.release(old, if counted { kind } else { Release::Nothing });
         }
-        self.frames[frame].slots[slot as usize] = Slot { value, place: Place::Trace };
+        self.frames[frame].slots[slot as usize] = Slot {
+            value,
+            place: Place::Trace,
+        };
         self.release(old, kind)
     }
 
@@ -133,7 +148,14 @@ impl Recorder<'_> {
             return Err(self.unsupported());
         }
         let (old_second, kind_second) = self.displaced(second)?;
-        let kind_second = self.both_displaced(old_first, kind_first, first, old_second, kind_second, second)?;
+        let kind_second = self.both_displaced(
+            old_first,
+            kind_first,
+            first,
+            old_second,
+            kind_second,
+            second,
+        )?;
         let value = self.pop()?;
         self.set_local(first, value, old_first, kind_first)?;
         let value = self.pop()?;
@@ -152,11 +174,15 @@ impl Recorder<'_> {
         second: u32,
     ) -> Result<Release, Stop> {
         let one_object = self.bits(old_first) == self.bits(old_second) && self.bits(old_first) != 0;
-        let (Release::Plain, Release::Plain, true) = (kind_first, kind_second, one_object) else { return Ok(kind_second) };
+        let (Release::Plain, Release::Plain, true) = (kind_first, kind_second, one_object) else {
+            return Ok(kind_second);
+        };
         let exact = self.fact(old_second).exact_type;
         let frame = self.innermost();
         let except = (frame, first.min(second), first.max(second));
-        let apart = self.types.is_plain(exact) || self.fact(old_second).constant || self.fact(old_second).immortal;
+        let apart = self.types.is_plain(exact)
+            || self.fact(old_second).constant
+            || self.fact(old_second).immortal;
         if apart || self.is_held(old_second, except, 3) {
             return Ok(kind_second);
         }
@@ -165,7 +191,11 @@ impl Recorder<'_> {
 
     pub(super) fn store_fast_load_fast(&mut self, store: u32, load: u32) -> Result<(), Stop> {
         let (old, kind) = self.displaced(store)?;
-        let loaded = if load == store { None } else { self.read(load)? };
+        let loaded = if load == store {
+            None
+        } else {
+            self.read(load)?
+        };
         if load != store && loaded.is_none() {
             return Err(self.abort(Reason::ExceptionRaised));
         }
@@ -240,7 +270,9 @@ impl Recorder<'_> {
     // --- Cells.
 
     pub(super) fn load_deref(&mut self, slot: u32) -> Result<(), Stop> {
-        let Some(cell) = self.read(slot)? else { return Err(self.abort(Reason::BadCode)) };
+        let Some(cell) = self.read(slot)? else {
+            return Err(self.abort(Reason::BadCode));
+        };
         let content = self.emit(Uop::LoadObject, &[cell], layout().cell.content as u64)?;
         if self.bits(content) == 0 {
             return Err(self.abort(Reason::ExceptionRaised));
@@ -251,15 +283,28 @@ impl Recorder<'_> {
     }
 
     pub(super) fn store_deref(&mut self, slot: u32) -> Result<(), Stop> {
-        let Some(cell) = self.read(slot)? else { return Err(self.abort(Reason::BadCode)) };
+        let Some(cell) = self.read(slot)? else {
+            return Err(self.abort(Reason::BadCode));
+        };
         let old = self.emit(Uop::LoadObject, &[cell], layout().cell.content as u64)?;
         let kind = self.release_kind(old, (usize::MAX, 0, 0))?;
         let value = self.peek(0)?;
         let displaced = self.leaf(Uop::LeafObject2, Helper::ExchangeCell, &[cell, value])?;
         // The cell holds it now.
-        let counted = if self.fact(value).immortal { Release::Nothing } else { Release::Plain };
+        let counted = if self.fact(value).immortal {
+            Release::Nothing
+        } else {
+            Release::Plain
+        };
         self.pop_release(&[counted])?;
-        self.release(displaced, if kind == Release::Escaping { kind } else { Release::Plain })?;
+        self.release(
+            displaced,
+            if kind == Release::Escaping {
+                kind
+            } else {
+                Release::Plain
+            },
+        )?;
         self.next()
     }
 
@@ -281,7 +326,10 @@ impl Recorder<'_> {
         for i in 0..count {
             let cell = self.constant(object::tuple_item(closure, i as usize))?;
             self.take_reference(cell)?;
-            self.frames[frame].slots[(first + i) as usize] = Slot { value: cell, place: Place::Trace };
+            self.frames[frame].slots[(first + i) as usize] = Slot {
+                value: cell,
+                place: Place::Trace,
+            };
         }
         self.next()
     }

@@ -47,10 +47,10 @@ use serigraph_cpython::Owned;
 use serigraph_cpython::bytecode::{Instruction, Opcode};
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::frame::{FramePtr, Owner};
+use serigraph_cpython::minor;
 use serigraph_cpython::poll::Poll;
 use serigraph_cpython::threads::Thread;
 use serigraph_cpython::version::Minor;
-use serigraph_cpython::minor;
 use serigraph_trace::eval::{Step, step};
 use serigraph_trace::ir::{End, FrameId, SnapshotId, Trace, ValueId};
 use serigraph_uops::{Reason, Uop};
@@ -117,7 +117,18 @@ struct Recorder<'a> {
 /// the request says, its slots hold what the bytecode there expects, and the monitoring callback has been left
 /// ([`Thread::leave_callback`]).
 pub unsafe fn record(request: Request<'_>) -> Recording {
-    let Request { thread, frame, code, units, start, max_uops, max_inline_depth, valid_word, world, stop_after } = request;
+    let Request {
+        thread,
+        frame,
+        code,
+        units,
+        start,
+        max_uops,
+        max_inline_depth,
+        valid_word,
+        world,
+        stop_after,
+    } = request;
     let types = Types::new();
     known::prepare(&types);
     let mut recorder = Recorder {
@@ -136,7 +147,13 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         frames: Vec::with_capacity(4),
         header: None,
         passed: Vec::new(),
-        instruction: Instruction { opcode: Opcode::Nop, oparg: 0, start: 0, op_at: 0, next: 0 },
+        instruction: Instruction {
+            opcode: Opcode::Nop,
+            oparg: 0,
+            start: 0,
+            op_at: 0,
+            next: 0,
+        },
         current: SnapshotId::NONE,
         committed: false,
         escaped: false,
@@ -169,13 +186,26 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
 impl Recorder<'_> {
     /// Takes over a side trace's beginning.
     fn begin_side(&mut self, mut f0: Frame, side: Side) -> Result<(), Stop> {
-        let Side { trace, params, ip, top, inlined } = side;
+        let Side {
+            trace,
+            params,
+            ip,
+            top,
+            inlined,
+        } = side;
         self.trace = trace;
         f0.ip = ip;
         f0.top = top;
         for entry in &self.trace.entry_slots {
-            let place = if entry.synced { Place::Memory } else { Place::Trace };
-            f0.slots[entry.slot as usize] = Slot { value: entry.value, place };
+            let place = if entry.synced {
+                Place::Memory
+            } else {
+                Place::Trace
+            };
+            f0.slots[entry.slot as usize] = Slot {
+                value: entry.value,
+                place,
+            };
         }
         let mut is_bad = false;
         let mut frames = vec![f0];
@@ -188,7 +218,10 @@ impl Recorder<'_> {
             frame.ip = side.ip;
             frame.top = side.top;
             for (slot, value) in side.slots {
-                frame.slots[slot as usize] = Slot { value, place: Place::Trace };
+                frame.slots[slot as usize] = Slot {
+                    value,
+                    place: Place::Trace,
+                };
             }
             frames.push(frame);
         }
@@ -221,7 +254,10 @@ impl Recorder<'_> {
                 // What an exit at the very start would make.
                 continue;
             }
-            if !matches!(step(&mut self.host, &inst, i, &mut self.values), Step::Next(_)) {
+            if !matches!(
+                step(&mut self.host, &inst, i, &mut self.values),
+                Step::Next(_)
+            ) {
                 // No memory for a box: leave as the parent would have left.
                 self.trace.insts.truncate(i);
                 self.values.truncate(i);
@@ -243,12 +279,18 @@ impl Recorder<'_> {
         match inst.uop {
             Uop::BoxInt => (fact.exact_type, fact.raw) = (self.types.int, inst.args[0]),
             Uop::BoxFloat => (fact.exact_type, fact.raw) = (self.types.float, inst.args[0]),
-            Uop::BoxBool => (fact.exact_type, fact.raw, fact.immortal) = (self.types.bool, inst.args[0], true),
+            Uop::BoxBool => {
+                (fact.exact_type, fact.raw, fact.immortal) = (self.types.bool, inst.args[0], true)
+            }
             Uop::ConstObject => {
                 fact.constant = true;
                 fact.not_null = bits != 0;
                 fact.immortal = bits == 0 || object::immortal(bits);
-                let exact = if bits == 0 { 0 } else { object::type_address(bits) };
+                let exact = if bits == 0 {
+                    0
+                } else {
+                    object::type_address(bits)
+                };
                 fact.exact_type = if self.types.is_known(exact) { exact } else { 0 };
             }
             _ => fact.not_null = false,
@@ -275,11 +317,18 @@ impl Recorder<'_> {
         for i in 0..needed.len() {
             let value = ValueId(i as u32);
             let inst = *self.trace.inst(value);
-            let is_object = inst.kind == serigraph_uops::Kind::Object && inst.has_value() && !inst.sunk;
+            let is_object =
+                inst.kind == serigraph_uops::Kind::Object && inst.has_value() && !inst.sunk;
             if !is_object || self.facts[i].immortal || self.values[i] == 0 {
                 continue;
             }
-            let owned: i64 = self.trace.entry_owned.iter().filter(|(v, _)| *v == value).map(|(_, n)| i64::from(*n)).sum();
+            let owned: i64 = self
+                .trace
+                .entry_owned
+                .iter()
+                .filter(|(v, _)| *v == value)
+                .map(|(_, n)| i64::from(*n))
+                .sum();
             let owned = owned + i64::from(inst.uop.info().ownership.output_owned);
             for _ in owned..needed[i] {
                 self.emit(Uop::IncRef, &[value], 0)?;
@@ -325,7 +374,11 @@ impl Recorder<'_> {
             },
         };
         let is_whole = !matches!(outcome, Outcome::Aborted(_));
-        let snapshot = if is_whole { self.snapshot_for(Reason::TraceEnd) } else { self.stop_snapshot() };
+        let snapshot = if is_whole {
+            self.snapshot_for(Reason::TraceEnd)
+        } else {
+            self.stop_snapshot()
+        };
         self.trace.end = End::Exit(snapshot);
         Recording {
             outcome,
@@ -341,7 +394,10 @@ impl Recorder<'_> {
 
     /// The snapshot of the state before the instruction that stopped the recording.
     fn stop_snapshot(&mut self) -> SnapshotId {
-        debug_assert!(!self.committed || self.current.is_some(), "stopped in the middle of an instruction");
+        debug_assert!(
+            !self.committed || self.current.is_some(),
+            "stopped in the middle of an instruction"
+        );
         self.committed = false;
         self.snapshot()
     }
@@ -349,8 +405,18 @@ impl Recorder<'_> {
     fn stopped(&self, stop: Stop) -> Outcome {
         let frame = &self.frames[self.frames.len() - 1];
         Outcome::Aborted(match stop {
-            Stop::Abort(reason, code, ip) => Abort { reason, code, ip, raised: false },
-            Stop::Raised => Abort { reason: Reason::ExceptionRaised, code: frame.code, ip: frame.ip, raised: true },
+            Stop::Abort(reason, code, ip) => Abort {
+                reason,
+                code,
+                ip,
+                raised: false,
+            },
+            Stop::Raised => Abort {
+                reason: Reason::ExceptionRaised,
+                code: frame.code,
+                ip: frame.ip,
+                raised: true,
+            },
         })
     }
 
@@ -382,7 +448,9 @@ impl Recorder<'_> {
             }
             self.emit_silently(Uop::PollWord64, 0, snapshot);
         }
-        let [f0] = &self.frames[..] else { return Ok(None) };
+        let [f0] = &self.frames[..] else {
+            return Ok(None);
+        };
         if !f0.units.headers().contains(&f0.ip) {
             return Ok(None);
         }
@@ -401,7 +469,9 @@ impl Recorder<'_> {
     /// Records one instruction.
     fn instruction(&mut self) -> Result<(), Stop> {
         let frame = &self.frames[self.frames.len() - 1];
-        let Some(&instruction) = frame.units.at(frame.ip) else { return Err(self.abort(Reason::BadCode)) };
+        let Some(&instruction) = frame.units.at(frame.ip) else {
+            return Err(self.abort(Reason::BadCode));
+        };
         if instruction.start != frame.ip {
             return Err(self.abort(Reason::BadCode));
         }
@@ -471,9 +541,8 @@ impl Recorder<'_> {
             StoreSubscr => self.store_subscr(),
             UnpackSequence => self.unpack_sequence(oparg),
 
-            BuildTuple | BuildList | BuildSet | BuildMap | BuildString | BuildSlice | BuildConstKeyMap => {
-                self.build(instruction.opcode, oparg)
-            }
+            BuildTuple | BuildList | BuildSet | BuildMap | BuildString | BuildSlice
+            | BuildConstKeyMap => self.build(instruction.opcode, oparg),
             ListAppend => self.list_append(oparg),
             SetAdd | MapAdd | ListExtend | DictUpdate => self.add_to(instruction.opcode, oparg),
             FormatSimple => self.format_simple(),
@@ -495,30 +564,61 @@ impl Recorder<'_> {
             StoreAttr | DeleteAttr | DeleteSubscr | BinarySlice | StoreSlice | LoadSuperAttr => {
                 self.generic(instruction.opcode, oparg)
             }
-            LoadAssertionError | GetLen | MatchMapping | MatchSequence => self.simple(instruction.opcode),
+            LoadAssertionError | GetLen | MatchMapping | MatchSequence => {
+                self.simple(instruction.opcode)
+            }
 
-            PushExcInfo | PopExcept | CheckExcMatch | CheckEgMatch | Reraise | WithExceptStart | CleanupThrow | EndAsyncFor => {
-                Err(self.abort(Reason::InsideHandler))
-            }
+            PushExcInfo | PopExcept | CheckExcMatch | CheckEgMatch | Reraise | WithExceptStart
+            | CleanupThrow | EndAsyncFor => Err(self.abort(Reason::InsideHandler)),
             RaiseVarargs => Err(self.abort(Reason::ExceptionRaised)),
-            YieldValue | Send | ReturnGenerator | GetAwaitable | GetYieldFromIter | EndSend | GetAiter | GetAnext
+            YieldValue
+            | Send
+            | ReturnGenerator
+            | GetAwaitable
+            | GetYieldFromIter
+            | EndSend
+            | GetAiter
+            | GetAnext
             | JumpBackwardNoInterrupt => Err(self.abort(Reason::GeneratorFrame)),
-            BeforeWith | BeforeAsyncWith | CallIntrinsic2 | DeleteDeref | DeleteGlobal | DeleteName | DictMerge | ExitInitCheck | ImportFrom | ImportName
-            | InterpreterExit | LoadBuildClass | LoadFromDictOrDeref | LoadFromDictOrGlobals | LoadLocals | MakeCell
-            | MakeFunction | MatchClass | MatchKeys | SetFunctionAttribute | SetUpdate | SetupAnnotations | UnpackEx => {
-                Err(self.abort(Reason::UnsupportedOpcode))
-            }
+            BeforeWith
+            | BeforeAsyncWith
+            | CallIntrinsic2
+            | DeleteDeref
+            | DeleteGlobal
+            | DeleteName
+            | DictMerge
+            | ExitInitCheck
+            | ImportFrom
+            | ImportName
+            | InterpreterExit
+            | LoadBuildClass
+            | LoadFromDictOrDeref
+            | LoadFromDictOrGlobals
+            | LoadLocals
+            | MakeCell
+            | MakeFunction
+            | MatchClass
+            | MatchKeys
+            | SetFunctionAttribute
+            | SetUpdate
+            | SetupAnnotations
+            | UnpackEx => Err(self.abort(Reason::UnsupportedOpcode)),
         }
     }
 
     /// Whether everything taken for constant still is, after unknown code has run.
     fn dependencies_hold(&self) -> bool {
-        self.dependencies.iter().all(|dependency| match *dependency {
-            Dependency::Item { dict, key, value } => {
-                object::find_value(object::address(dict), object::address(key)) == Ok(object::address(value))
-            }
-            Dependency::Function { function, code } => object::Function::of(object::address(function)).code == code,
-        })
+        self.dependencies
+            .iter()
+            .all(|dependency| match *dependency {
+                Dependency::Item { dict, key, value } => {
+                    object::find_value(object::address(dict), object::address(key))
+                        == Ok(object::address(value))
+                }
+                Dependency::Function { function, code } => {
+                    object::Function::of(object::address(function)).code == code
+                }
+            })
     }
 
     fn depend(&mut self, dependency: Dependency) {

@@ -67,7 +67,10 @@ impl Recorder<'_> {
     pub(super) fn push(&mut self, value: ValueId) {
         self.committed = true;
         let frame = self.frames.last_mut().expect("there is always f0");
-        frame.slots[frame.top as usize] = Slot { value, place: Place::Trace };
+        frame.slots[frame.top as usize] = Slot {
+            value,
+            place: Place::Trace,
+        };
         frame.top += 1;
     }
 
@@ -120,7 +123,10 @@ impl Recorder<'_> {
                 if content.value.is_some() {
                     *self.fact_mut(taken) = *self.fact(content.value);
                 }
-                self.frames[0].slots[slot as usize] = Slot { value: taken, place: Place::Trace };
+                self.frames[0].slots[slot as usize] = Slot {
+                    value: taken,
+                    place: Place::Trace,
+                };
             }
         }
         Ok(())
@@ -210,7 +216,11 @@ impl Recorder<'_> {
 
     /// How one reference to a value can be given up, found out before the instruction's effects. `except` are slots whose own
     /// references go first or at the same time: those of a frame from `except.1` to `except.2` inclusive.
-    pub(super) fn release_kind(&mut self, value: ValueId, except: (usize, u32, u32)) -> Result<Release, Stop> {
+    pub(super) fn release_kind(
+        &mut self,
+        value: ValueId,
+        except: (usize, u32, u32),
+    ) -> Result<Release, Stop> {
         let fact = *self.fact(value);
         let bits = self.bits(value);
         if bits == 0 {
@@ -252,7 +262,8 @@ impl Recorder<'_> {
                 return true;
             }
             for (slot, content) in frame.slots[..frame.top as usize].iter().enumerate() {
-                let is_excepted = number == except.0 && (except.1..=except.2).contains(&(slot as u32));
+                let is_excepted =
+                    number == except.0 && (except.1..=except.2).contains(&(slot as u32));
                 if content.value == value && !is_excepted {
                     return true;
                 }
@@ -315,6 +326,11 @@ impl Recorder<'_> {
     /// Notes that a value was borrowed from a container, which holds it until containers change.
     pub(super) fn borrowed_from(&mut self, value: ValueId, container: ValueId) {
         let epoch = self.epoch;
-        *self.fact_mut(value) = Fact { container, epoch, not_null: true, ..Fact::NOTHING };
+        *self.fact_mut(value) = Fact {
+            container,
+            epoch,
+            not_null: true,
+            ..Fact::NOTHING
+        };
     }
 }

@@ -42,7 +42,12 @@ impl Recorder<'_> {
     }
 
     /// The element of a list or tuple at an index of any sign, borrowed. Out of range: the interpreter raises.
-    fn element(&mut self, container: ValueId, index: ValueId, is_list: bool) -> Result<ValueId, Stop> {
+    fn element(
+        &mut self,
+        container: ValueId,
+        index: ValueId,
+        is_list: bool,
+    ) -> Result<ValueId, Stop> {
         let index = self.checked_index(container, index, is_list)?;
         let item = if is_list {
             let items = self.emit(Uop::ListItems, &[container], 0)?;
@@ -55,9 +60,20 @@ impl Recorder<'_> {
     }
 
     /// The raw index of an element that is there, guarded.
-    fn checked_index(&mut self, container: ValueId, index: ValueId, is_list: bool) -> Result<ValueId, Stop> {
-        let Some(raw) = self.raw_int(index)? else { return Err(self.abort(Reason::ExceptionRaised)) };
-        let length = self.emit(if is_list { Uop::ListLen } else { Uop::TupleLen }, &[container], 0)?;
+    fn checked_index(
+        &mut self,
+        container: ValueId,
+        index: ValueId,
+        is_list: bool,
+    ) -> Result<ValueId, Stop> {
+        let Some(raw) = self.raw_int(index)? else {
+            return Err(self.abort(Reason::ExceptionRaised));
+        };
+        let length = self.emit(
+            if is_list { Uop::ListLen } else { Uop::TupleLen },
+            &[container],
+            0,
+        )?;
         let position = if (self.bits(raw) as i64) < 0 {
             if !self.fact(raw).constant {
                 self.emit(Uop::GuardIntLtImm, &[raw], 0)?;
@@ -77,7 +93,11 @@ impl Recorder<'_> {
         let [value, container, index] = self.operands::<3>()?;
         let exact = self.type_of(container);
         if exact != self.types.list || !self.is_int(index) {
-            self.escaping(Uop::CallStatus3, Helper::SetItem, &[container, index, value])?;
+            self.escaping(
+                Uop::CallStatus3,
+                Helper::SetItem,
+                &[container, index, value],
+            )?;
             let kinds = self.releases_after_escape(3)?;
             self.pop_release(&kinds)?;
             return self.next();
@@ -97,7 +117,14 @@ impl Recorder<'_> {
         let value = self.frames[frame].slots[first as usize].value;
         self.own(value)?;
         let displaced = self.emit(Uop::ListExchange, &[items, position, value], 0)?;
-        self.release(displaced, if old_kind == Release::Nothing { Release::Plain } else { old_kind })?;
+        self.release(
+            displaced,
+            if old_kind == Release::Nothing {
+                Release::Plain
+            } else {
+                old_kind
+            },
+        )?;
         self.pop_release(&kinds)?;
         self.frames[frame].top = first;
         self.next()
@@ -117,7 +144,11 @@ impl Recorder<'_> {
         let is_list = exact == self.types.list;
         if is_list || exact == self.types.tuple {
             self.guard_type(sequence, exact)?;
-            let length = self.emit(if is_list { Uop::ListLen } else { Uop::TupleLen }, &[sequence], 0)?;
+            let length = self.emit(
+                if is_list { Uop::ListLen } else { Uop::TupleLen },
+                &[sequence],
+                0,
+            )?;
             if self.bits(length) != u64::from(count) {
                 return Err(self.abort(Reason::ExceptionRaised));
             }
@@ -155,7 +186,12 @@ impl Recorder<'_> {
     }
 
     /// The items of a tuple or list of that length, borrowed, in order.
-    fn unpacked(&mut self, sequence: ValueId, count: u32, is_list: bool) -> Result<Vec<ValueId>, Stop> {
+    fn unpacked(
+        &mut self,
+        sequence: ValueId,
+        count: u32,
+        is_list: bool,
+    ) -> Result<Vec<ValueId>, Stop> {
         let mut items = Vec::with_capacity(count as usize);
         if is_list {
             let array = self.emit(Uop::ListItems, &[sequence], 0)?;
