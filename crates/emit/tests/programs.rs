@@ -43,13 +43,30 @@ struct Machine<'a> {
 impl Machine<'_> {
     fn add(&mut self, trace: Trace, entry: &[Location]) -> bool {
         let first = self.members.len() as u32 * NUMBERS;
-        let link = self.members.first().and_then(|root| root.1.loop_entry.clone());
+        let link = self
+            .members
+            .first()
+            .and_then(|root| root.1.loop_entry.clone());
         let link = link.as_ref().filter(|_| first > 0);
-        self.texts.borrow_mut().push(format!("{trace}entered with {entry:?}, linked to {link:?}\n"));
-        let made = compile(&trace, self.table, &mut self.memory, first, entry, link, self.registers);
-        let Some((allocation, compiled)) = made else { return false };
+        self.texts.borrow_mut().push(format!(
+            "{trace}entered with {entry:?}, linked to {link:?}\n"
+        ));
+        let made = compile(
+            &trace,
+            self.table,
+            &mut self.memory,
+            first,
+            entry,
+            link,
+            self.registers,
+        );
+        let Some((allocation, compiled)) = made else {
+            return false;
+        };
         self.texts.borrow_mut().pop();
-        self.texts.borrow_mut().push(format!("{trace}\n{}", dump(&trace, &allocation)));
+        self.texts
+            .borrow_mut()
+            .push(format!("{trace}\n{}", dump(&trace, &allocation)));
         self.members.push((trace, compiled, Vec::new()));
         true
     }
@@ -68,11 +85,13 @@ impl Machine<'_> {
         }
         tried.push(index);
         let values = compiled.exit_values(index);
-        let located = side_entry(trace, member as u32, exit.inst).ok().and_then(|begun| {
-            let locate = |param: &ValueId| values.iter().find(|v| v.0 == *param).map(|v| v.1);
-            let entry: Option<Vec<Location>> = begun.params.iter().map(locate).collect();
-            entry.map(|entry| (begun, entry))
-        });
+        let located = side_entry(trace, member as u32, exit.inst)
+            .ok()
+            .and_then(|begun| {
+                let locate = |param: &ValueId| values.iter().find(|v| v.0 == *param).map(|v| v.1);
+                let entry: Option<Vec<Location>> = begun.params.iter().map(locate).collect();
+                entry.map(|entry| (begun, entry))
+            });
         let Some((begun, entry)) = located else {
             leave_machine(host, trace, compiled, index, &left);
             return false;
@@ -87,7 +106,14 @@ impl Machine<'_> {
     }
 
     /// Compiles a side trace and links it.
-    fn branch(&mut self, host: &mut TestHost, mut trace: Trace, parent: usize, index: usize, entry: &[Location]) {
+    fn branch(
+        &mut self,
+        host: &mut TestHost,
+        mut trace: Trace,
+        parent: usize,
+        index: usize,
+        entry: &[Location],
+    ) {
         let types = functions::host_types(host);
         let root = &self.members[0].0;
         let made = host.with_current(|| {
@@ -99,7 +125,10 @@ impl Machine<'_> {
             && self.add(trace, entry)
         {
             let target = self.members[self.members.len() - 1].1.entry();
-            self.members[parent].1.link_exit(&mut self.memory, index, target).expect("code memory is there");
+            self.members[parent]
+                .1
+                .link_exit(&mut self.memory, index, target)
+                .expect("code memory is there");
         }
     }
 }
@@ -117,33 +146,57 @@ fn check(seed: u64, tables: &[&'static StencilTable]) -> usize {
             &program,
             Some(&mut |host, naive| {
                 let types = functions::host_types(host);
-                let trace = host.with_current(|| optimise_loop(naive, &types, &OptOptions::default())).ok()?;
+                let trace = host
+                    .with_current(|| optimise_loop(naive, &types, &OptOptions::default()))
+                    .ok()?;
                 let memory = code_memory_of(host);
                 let program = &program;
-                let mut machine = Machine { program, table, memory, members: Vec::new(), registers, texts: &texts };
+                let mut machine = Machine {
+                    program,
+                    table,
+                    memory,
+                    members: Vec::new(),
+                    registers,
+                    texts: &texts,
+                };
                 machine.add(trace, &[]).then_some(())?;
-                Some(Box::new(move |host, constants| machine.enter(host, constants)))
+                Some(Box::new(move |host, constants| {
+                    machine.enter(host, constants)
+                }))
             }),
         )
     }));
     let texts = texts.into_inner();
     match result {
-        Ok(actual) if (&actual.state, &actual.errors) == (&expected.state, &expected.errors) => return texts.len(),
-        Ok(actual) => eprintln!("expected\n{}actual\n{}{:?}", expected.state, actual.state, actual.errors),
+        Ok(actual) if (&actual.state, &actual.errors) == (&expected.state, &expected.errors) => {
+            return texts.len();
+        }
+        Ok(actual) => eprintln!(
+            "expected\n{}actual\n{}{:?}",
+            expected.state, actual.state, actual.errors
+        ),
         Err(_) => {}
     }
-    panic!("SERIGRAPH_FUZZ_SEED={seed}\n{program}\n{}", texts.join("\n"));
+    panic!(
+        "SERIGRAPH_FUZZ_SEED={seed}\n{program}\n{}",
+        texts.join("\n")
+    );
 }
 
 fn from_env(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|s| s.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(default)
 }
 
 #[test]
 fn programs_as_machine_code() {
     let best = StencilTable::select();
-    let tables: Vec<&'static StencilTable> =
-        StencilTable::all().into_iter().filter(|t| std::ptr::eq(*t, best) || t.features == "SSE2").collect();
+    let tables: Vec<&'static StencilTable> = StencilTable::all()
+        .into_iter()
+        .filter(|t| std::ptr::eq(*t, best) || t.features == "SSE2")
+        .collect();
     let time = Duration::from_secs(from_env("SERIGRAPH_FUZZ_SECONDS", 1));
     let first = from_env("SERIGRAPH_FUZZ_SEED", 0);
     let (start, mut seed) = (Instant::now(), first);
@@ -154,6 +207,9 @@ fn programs_as_machine_code() {
         sides += traces.saturating_sub(1);
         seed += 1;
     }
-    println!("{} programs, {loops} loops, {sides} side traces", seed - first);
+    println!(
+        "{} programs, {loops} loops, {sides} side traces",
+        seed - first
+    );
     assert!(loops > 0 && (sides > 0 || seed - first < 20));
 }

@@ -32,7 +32,8 @@ pub fn run_folder(folder: &Path, commands: &[(&str, Command)]) -> Result<usize, 
         for case in text.split("====\n") {
             count += 1;
             let (head, expected) = case.split_once("----\n").unwrap_or((case, ""));
-            let actual = run_case(head, commands).map_err(|e| format!("{}: {e}", file.display()))?;
+            let actual =
+                run_case(head, commands).map_err(|e| format!("{}: {e}", file.display()))?;
             if actual.trim_end() != expected.trim_end() && !bless {
                 failures += &format!(
                     "{}: the output changed (BLESS=1 accepts it)\n{}\n--- expected\n{}\n--- actual\n{}\n",
@@ -42,20 +43,30 @@ pub fn run_folder(folder: &Path, commands: &[(&str, Command)]) -> Result<usize, 
                     actual.trim_end()
                 );
             }
-            blessed.push(format!("{}\n----\n{}\n", head.trim_end(), actual.trim_end()));
+            blessed.push(format!(
+                "{}\n----\n{}\n",
+                head.trim_end(),
+                actual.trim_end()
+            ));
         }
         let blessed = blessed.join("====\n");
         if bless && blessed != text {
             fs::write(file, blessed).map_err(|e| format!("{}: {e}", file.display()))?;
         }
     }
-    if failures.is_empty() { Ok(count) } else { Err(failures) }
+    if failures.is_empty() {
+        Ok(count)
+    } else {
+        Err(failures)
+    }
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
     let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     for entry in entries {
-        let path = entry.map_err(|e| format!("{}: {e}", folder.display()))?.path();
+        let path = entry
+            .map_err(|e| format!("{}: {e}", folder.display()))?
+            .path();
         if path.is_dir() {
             collect(&path, files)?;
         } else if path.extension().is_some_and(|e| e == "trace") {
@@ -66,9 +77,13 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
 }
 
 fn run_case(head: &str, commands: &[(&str, Command)]) -> Result<String, String> {
-    let start = head.find("test ").filter(|&at| at == 0 || head[..at].ends_with('\n'));
+    let start = head
+        .find("test ")
+        .filter(|&at| at == 0 || head[..at].ends_with('\n'));
     let start = start.ok_or_else(|| format!("a case without a `test` line:\n{head}"))?;
-    let (line, input) = head[start..].split_once('\n').unwrap_or((&head[start..], ""));
+    let (line, input) = head[start..]
+        .split_once('\n')
+        .unwrap_or((&head[start..], ""));
     let mut words = line.split_whitespace().skip(1);
     let name = words.next().unwrap_or("");
     let command = commands.iter().find(|(n, _)| *n == name);

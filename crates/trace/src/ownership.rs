@@ -59,7 +59,10 @@ type Result<T> = std::result::Result<T, OwnershipError>;
 
 #[cold]
 fn error<T>(at: usize, message: String) -> Result<T> {
-    Err(OwnershipError { at: ValueId(at as u32), message })
+    Err(OwnershipError {
+        at: ValueId(at as u32),
+        message,
+    })
 }
 
 /// How many references to a value the trace owns.
@@ -70,7 +73,7 @@ struct Counter {
     listed: bool,
 }
 
-/// References and slots at one point of a trace. Goes forward with [`State::enter`] and [`State::apply`].
+/// References and slots at one point of a trace. Goes forward with [`State::apply`].
 #[derive(Clone, Debug)]
 pub struct State {
     counts: Vec<Counter>,
@@ -101,11 +104,17 @@ pub fn same_value(trace: &Trace, a: ValueId, b: ValueId) -> bool {
 }
 
 fn same_carried(trace: &Trace, a: ValueId, b: ValueId, depth: u32) -> bool {
-    let (End::Loop(next), Some(start), 1..) = (&trace.end, trace.loop_start, depth) else { return a == b };
+    let (End::Loop(next), Some(start), 1..) = (&trace.end, trace.loop_start, depth) else {
+        return a == b;
+    };
     // The initial and the next value of a phi.
     let carried = |value: ValueId| {
         let inst = trace.inst(value);
-        let next = if inst.uop == Uop::Phi { next.get(value.index() - start.index() - 1) } else { None };
+        let next = if inst.uop == Uop::Phi {
+            next.get(value.index() - start.index() - 1)
+        } else {
+            None
+        };
         next.map(|&next| (inst.args[0], next))
     };
     let same = |a, b| a == b || same_carried(trace, a, b, depth - 1);
@@ -136,7 +145,10 @@ impl State {
                 false => SlotMemory::Dead,
             };
         }
-        let held = slots.iter().rposition(|s| *s != SlotMemory::Dead).map_or(0, |last| last as u32 + 1);
+        let held = slots
+            .iter()
+            .rposition(|s| *s != SlotMemory::Dead)
+            .map_or(0, |last| last as u32 + 1);
         let mut state = State {
             counts: vec![Counter::default(); trace.insts.len()],
             counted: Vec::with_capacity(16),
@@ -177,7 +189,10 @@ impl State {
 
     /// All values of which the trace owns references, with the counts.
     pub fn all_owned(&self) -> impl Iterator<Item = (ValueId, u32)> + '_ {
-        let counts = self.counted.iter().map(|&v| (v, self.owned(v).max(0) as u32));
+        let counts = self
+            .counted
+            .iter()
+            .map(|&v| (v, self.owned(v).max(0) as u32));
         counts.filter(|&(v, count)| count > 0 && !self.is_null(v))
     }
 
@@ -194,7 +209,10 @@ impl State {
     /// What the memory of a slot of f0 holds.
     #[inline]
     pub fn slot(&self, slot: u32) -> SlotMemory {
-        self.slots.get(slot as usize).copied().unwrap_or(SlotMemory::Dead)
+        self.slots
+            .get(slot as usize)
+            .copied()
+            .unwrap_or(SlotMemory::Dead)
     }
 
     /// All stack slots below this are in memory and must be part of every snapshot.
@@ -215,8 +233,16 @@ impl State {
 
     /// References owned at the loop start, of values defined before it and of phis.
     pub fn loop_owned<'a>(&'a self, trace: &'a Trace) -> impl Iterator<Item = (ValueId, u32)> + 'a {
-        let phis = trace.phis().zip(&self.phi_counts).map(|(phi, &count)| (phi, count));
-        self.loop_counts.iter().copied().chain(phis).filter(|&(_, n)| n > 0).map(|(v, n)| (v, n as u32))
+        let phis = trace
+            .phis()
+            .zip(&self.phi_counts)
+            .map(|(phi, &count)| (phi, count));
+        self.loop_counts
+            .iter()
+            .copied()
+            .chain(phis)
+            .filter(|&(_, n)| n > 0)
+            .map(|(v, n)| (v, n as u32))
     }
 
     #[inline]
@@ -233,7 +259,10 @@ impl State {
     #[inline]
     fn take(&mut self, at: usize, value: ValueId, count: i32) -> Result<()> {
         if self.add(value, -count) < 0 && !self.is_null(value) {
-            return error(at, format!("takes a reference to {value} that the trace does not own"));
+            return error(
+                at,
+                format!("takes a reference to {value} that the trace does not own"),
+            );
         }
         Ok(())
     }
@@ -269,10 +298,16 @@ impl State {
             }
         }
         match inst.uop {
-            Uop::LoadSlot | Uop::TakeSlot | Uop::StoreSlot | Uop::SyncSlot => self.apply_slot(trace, inst, at),
+            Uop::LoadSlot | Uop::TakeSlot | Uop::StoreSlot | Uop::SyncSlot => {
+                self.apply_slot(trace, inst, at)
+            }
             Uop::LoopStart => self.enter_loop(trace, at),
             Uop::ConstObject | Uop::GuardIs if inst.imm == 0 => {
-                self.nulls.push(if inst.uop == Uop::GuardIs { inst.args[0] } else { ValueId(at as u32) });
+                self.nulls.push(if inst.uop == Uop::GuardIs {
+                    inst.args[0]
+                } else {
+                    ValueId(at as u32)
+                });
                 Ok(())
             }
             _ => Ok(()),
@@ -283,7 +318,11 @@ impl State {
         let slot = inst.imm as u32;
         let before = self.slot(slot);
         // A push: the next place of the operand stack comes into use, in place of null.
-        if before == SlotMemory::Dead && inst.uop == Uop::StoreSlot && slot >= self.locals && is_null(trace.inst(inst.args[1])) {
+        if before == SlotMemory::Dead
+            && inst.uop == Uop::StoreSlot
+            && slot >= self.locals
+            && is_null(trace.inst(inst.args[1]))
+        {
             self.set_slot(slot, SlotMemory::Holds(inst.args[0]));
             self.stack_held = self.stack_held.max(slot + 1);
             return Ok(());
@@ -297,10 +336,15 @@ impl State {
         match inst.uop {
             Uop::TakeSlot => {
                 if slot < self.locals || slot + 1 != self.stack_held {
-                    return error(at, format!("slot {slot} is not the top of the stack in memory"));
+                    return error(
+                        at,
+                        format!("slot {slot} is not the top of the stack in memory"),
+                    );
                 }
                 self.set_slot(slot, SlotMemory::Dead);
-                while self.stack_held > self.locals && self.slot(self.stack_held - 1) == SlotMemory::Dead {
+                while self.stack_held > self.locals
+                    && self.slot(self.stack_held - 1) == SlotMemory::Dead
+                {
                     self.stack_held -= 1;
                 }
             }
@@ -311,13 +355,20 @@ impl State {
     }
 
     fn enter_loop(&mut self, trace: &Trace, at: usize) -> Result<()> {
-        let End::Loop(next) = &trace.end else { return error(at, "a loop without a back edge".into()) };
+        let End::Loop(next) = &trace.end else {
+            return error(at, "a loop without a back edge".into());
+        };
         let objects = trace.phis().any(|phi| trace.inst(phi).kind == Kind::Object);
         let phis: Vec<Carried> = match objects {
             true => (trace.phis().zip(next))
                 .map(|(phi, &next)| {
                     let inst = trace.inst(phi);
-                    Carried { phi, initial: inst.args[0], next, object: inst.kind == Kind::Object }
+                    Carried {
+                        phi,
+                        initial: inst.args[0],
+                        next,
+                        object: inst.kind == Kind::Object,
+                    }
                 })
                 .collect(),
             // Nothing to hand over.
@@ -344,10 +395,19 @@ impl State {
         for (slot, back) in written_slots(trace, at + 1) {
             let memory = match (self.slot(slot), back) {
                 _ if !trace.loop_synced.contains(&slot) => SlotMemory::Stale,
-                (SlotMemory::Stale, _) => return error(at, format!("slot {slot} is stale where the loop wants it synced")),
-                (SlotMemory::Dead, _) | (_, SlotMemory::Dead) => return error(at, format!("slot {slot} is not in use throughout")),
+                (SlotMemory::Stale, _) => {
+                    return error(
+                        at,
+                        format!("slot {slot} is stale where the loop wants it synced"),
+                    );
+                }
+                (SlotMemory::Dead, _) | (_, SlotMemory::Dead) => {
+                    return error(at, format!("slot {slot} is not in use throughout"));
+                }
                 (SlotMemory::Holds(a), SlotMemory::Holds(b)) => {
-                    let phi = phis.iter().find(|c| c.object && c.initial == a && c.next == b);
+                    let phi = phis
+                        .iter()
+                        .find(|c| c.object && c.initial == a && c.next == b);
                     match phi {
                         Some(carried) => SlotMemory::Holds(carried.phi),
                         None if a == b => SlotMemory::Holds(a),
@@ -367,7 +427,8 @@ impl State {
                 ParamSource::IterField { .. } | ParamSource::Invariant => continue,
             };
             let carried = trace.inst(param.value).uop == Uop::Phi;
-            if carried && self.slot(slot) != SlotMemory::Dead && !trace.loop_synced.contains(&slot) {
+            if carried && self.slot(slot) != SlotMemory::Dead && !trace.loop_synced.contains(&slot)
+            {
                 self.set_slot(slot, SlotMemory::Stale);
             }
         }
@@ -378,7 +439,9 @@ impl State {
     /// At the back edge: whether counts and slots are as they were at the loop start. The counts are lost with this.
     pub fn check_back_edge(&mut self, trace: &Trace) -> Result<()> {
         let at = trace.insts.len();
-        let (End::Loop(next), Some(start)) = (&trace.end, trace.loop_start) else { return Ok(()) };
+        let (End::Loop(next), Some(start)) = (&trace.end, trace.loop_start) else {
+            return Ok(());
+        };
         let counts = std::mem::take(&mut self.phi_counts);
         for (&value, &count) in next.iter().zip(&counts) {
             self.add(value, -count);
@@ -387,16 +450,31 @@ impl State {
         for &(value, count) in &self.loop_counts {
             self.counts[value.index()].count -= count;
         }
-        let odd = self.counted.iter().find(|&&v| self.owned(v) != 0 && !self.is_null(v));
+        let odd = self
+            .counted
+            .iter()
+            .find(|&&v| self.owned(v) != 0 && !self.is_null(v));
         if let Some(&value) = odd {
             let more = self.owned(value);
-            return error(at, format!("each turn of the loop ({start}) leaves the trace with {more} more references to {value}"));
+            return error(
+                at,
+                format!(
+                    "each turn of the loop ({start}) leaves the trace with {more} more references to {value}"
+                ),
+            );
         }
         for slot in 0..self.slots.len().max(self.loop_slots.len()) {
-            let first = self.loop_slots.get(slot).copied().unwrap_or(SlotMemory::Dead);
+            let first = self
+                .loop_slots
+                .get(slot)
+                .copied()
+                .unwrap_or(SlotMemory::Dead);
             let here = self.slot(slot as u32);
             if (first == SlotMemory::Dead) != (here == SlotMemory::Dead) {
-                return error(at, format!("slot {slot} is in use in one turn of the loop and not in the next"));
+                return error(
+                    at,
+                    format!("slot {slot} is in use in one turn of the loop and not in the next"),
+                );
             }
             if here == SlotMemory::Stale && first != SlotMemory::Stale {
                 return error(at, format!("slot {slot} is stale at the back edge"));
@@ -422,7 +500,10 @@ fn written_slots(trace: &Trace, first: usize) -> Vec<(u32, SlotMemory)> {
             Uop::TakeSlot => SlotMemory::Dead,
             _ => continue,
         };
-        match slots.iter_mut().find(|(slot, _)| u64::from(*slot) == inst.imm) {
+        match slots
+            .iter_mut()
+            .find(|(slot, _)| u64::from(*slot) == inst.imm)
+        {
             Some(entry) => entry.1 = memory,
             None => slots.push((inst.imm as u32, memory)),
         }
@@ -438,12 +519,19 @@ struct BodyEffects {
 impl BodyEffects {
     fn of(trace: &Trace, first: usize) -> BodyEffects {
         let mut counts = vec![0; trace.insts.len()];
-        for (i, inst) in trace.insts.iter().enumerate().skip(first).filter(|(_, inst)| !inst.sunk) {
+        for (i, inst) in trace
+            .insts
+            .iter()
+            .enumerate()
+            .skip(first)
+            .filter(|(_, inst)| !inst.sunk)
+        {
             let ownership = &inst.uop.info().ownership;
             counts[i] += i32::from(ownership.output_owned);
             if ownership.gains | ownership.consumes != 0 {
                 for (bit, arg) in inst.inputs().iter().enumerate() {
-                    counts[arg.index()] += i32::from(ownership.gains >> bit & 1) - i32::from(ownership.consumes >> bit & 1);
+                    counts[arg.index()] += i32::from(ownership.gains >> bit & 1)
+                        - i32::from(ownership.consumes >> bit & 1);
                 }
             }
         }
@@ -453,10 +541,16 @@ impl BodyEffects {
     /// How many references each phi takes over.
     fn phi_counts(&self, phis: &[Carried], owned: impl Fn(ValueId) -> i32) -> Vec<i32> {
         let position = |value: ValueId| phis.iter().position(|c| c.phi == value);
-        let mut known: Vec<Option<i32>> = phis.iter().map(|c| if c.object { None } else { Some(0) }).collect();
+        let mut known: Vec<Option<i32>> = phis
+            .iter()
+            .map(|c| if c.object { None } else { Some(0) })
+            .collect();
         // Several phis with one next value share its references, the first takes what is left over.
         let share = |i: usize, total: i32| {
-            let same = phis.iter().filter(|c| c.object && c.next == phis[i].next).count() as i32;
+            let same = phis
+                .iter()
+                .filter(|c| c.object && c.next == phis[i].next)
+                .count() as i32;
             let first = phis.iter().position(|c| c.object && c.next == phis[i].next) == Some(i);
             total.max(0) / same + if first { total.max(0) % same } else { 0 }
         };
@@ -480,7 +574,9 @@ impl BodyEffects {
         (0..phis.len())
             .map(|i| {
                 known[i].unwrap_or_else(|| {
-                    let same = (0..phis.len()).filter(|&j| open(j) && phis[j].initial == phis[i].initial).count() as i32;
+                    let same = (0..phis.len())
+                        .filter(|&j| open(j) && phis[j].initial == phis[i].initial)
+                        .count() as i32;
                     owned(phis[i].initial).max(0) / same
                 })
             })

@@ -5,8 +5,8 @@
 //! the verifier to judge.
 
 use crate::ir::{
-    End, EntrySlot, FrameId, FrameState, Inherited, InlinedFrame, Inst, LoopParam, ParamSource, PendingStore, SlotValue,
-    Snapshot, SnapshotId, Trace, ValueId,
+    End, EntrySlot, FrameId, FrameState, Inherited, InlinedFrame, Inst, LoopParam, ParamSource,
+    PendingStore, SlotValue, Snapshot, SnapshotId, Trace, ValueId,
 };
 use serigraph_uops::{Immediate, Kind, Reason, Uop};
 use std::collections::HashMap;
@@ -25,7 +25,11 @@ pub struct ParseError {
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: {}", self.line, self.column, self.message)
+        write!(
+            f,
+            "line {}, column {}: {}",
+            self.line, self.column, self.message
+        )
     }
 }
 
@@ -42,13 +46,26 @@ pub fn parse(text: &str) -> Result<Trace> {
         .filter(|(_, line)| !line.trim().is_empty())
         .collect();
     let names = name_values(&lines)?;
-    let mut parser = Parser { trace: Trace::new(0, 0), names: &names, seen_header: false, seen_end: false };
+    let mut parser = Parser {
+        trace: Trace::new(0, 0),
+        names: &names,
+        seen_header: false,
+        seen_end: false,
+    };
     for &(number, text) in &lines {
-        let mut line = Line { number, text, at: 0 };
+        let mut line = Line {
+            number,
+            text,
+            at: 0,
+        };
         parser.line(&mut line)?;
     }
     let last = lines.last().map_or(1, |l| l.0);
-    let missing = |what: &str| ParseError { line: last, column: 1, message: format!("the trace has no `{what}` line") };
+    let missing = |what: &str| ParseError {
+        line: last,
+        column: 1,
+        message: format!("the trace has no `{what}` line"),
+    };
     if !parser.seen_header {
         return Err(missing("trace"));
     }
@@ -60,11 +77,15 @@ pub fn parse(text: &str) -> Result<Trace> {
 
 /// What kind of line starts with this word, if it is not an instruction.
 fn is_directive(word: &str) -> bool {
-    matches!(word, "trace" | "entry" | "owned" | "inherited" | "end" | "params" | "slice" | "synced")
+    matches!(
+        word,
+        "trace" | "entry" | "owned" | "inherited" | "end" | "params" | "slice" | "synced"
+    )
 }
 
 fn prefixed(word: &str, prefix: char) -> Option<u32> {
-    word.strip_prefix(prefix).and_then(|digits| digits.parse().ok())
+    word.strip_prefix(prefix)
+        .and_then(|digits| digits.parse().ok())
 }
 
 /// Finds which instruction each value name stands for.
@@ -72,7 +93,11 @@ fn name_values(lines: &[(usize, &str)]) -> Result<HashMap<u32, ValueId>> {
     let mut names = HashMap::new();
     let mut count = 0;
     for &(number, text) in lines {
-        let mut line = Line { number, text, at: 0 };
+        let mut line = Line {
+            number,
+            text,
+            at: 0,
+        };
         let column = line.column();
         let word = line.peek_word();
         let named = text.trim_start()[word.len()..].starts_with(':');
@@ -83,7 +108,11 @@ fn name_values(lines: &[(usize, &str)]) -> Result<HashMap<u32, ValueId>> {
             && let Some(name) = prefixed(word, 'v')
             && names.insert(name, ValueId(count)).is_some()
         {
-            return Err(ParseError { line: number, column, message: format!("v{name} is defined twice") });
+            return Err(ParseError {
+                line: number,
+                column,
+                message: format!("v{name} is defined twice"),
+            });
         }
         count += 1;
     }
@@ -112,7 +141,11 @@ impl Parser<'_> {
                     line.expect('=')?;
                     let value = self.value(line)?;
                     let synced = !line.eat_word("stale");
-                    self.trace.entry_slots.push(EntrySlot { slot, value, synced });
+                    self.trace.entry_slots.push(EntrySlot {
+                        slot,
+                        value,
+                        synced,
+                    });
                 }
             }
             "owned" => {
@@ -220,7 +253,11 @@ impl Parser<'_> {
         };
         let info = uop.info();
         if kind.is_some() != info.output.is_some() {
-            let text = if kind.is_some() { "has no result" } else { "has a result, which needs a name" };
+            let text = if kind.is_some() {
+                "has no result"
+            } else {
+                "has a result, which needs a name"
+            };
             return Err(line.error_at(start, format!("{name} {text}")));
         }
         let mut inst = Inst::new(uop, &[], 0, SnapshotId::NONE);
@@ -259,7 +296,10 @@ impl Parser<'_> {
             End::Loop(self.values(line)?)
         } else if line.eat_word("link") {
             let target = line.u32()?;
-            End::Link { target, args: self.values(line)? }
+            End::Link {
+                target,
+                args: self.values(line)?,
+            }
         } else if line.eat_word("exit") {
             End::Exit(line.snapshot()?)
         } else {
@@ -272,7 +312,11 @@ impl Parser<'_> {
         let value = self.value(line)?;
         let source = if line.eat_word("object") {
             let slot = line.u32()?;
-            let type_address = if line.eat_word("type") { line.u64()? } else { 0 };
+            let type_address = if line.eat_word("type") {
+                line.u64()?
+            } else {
+                0
+            };
             ParamSource::SlotObject { slot, type_address }
         } else if line.eat_word("int") {
             ParamSource::SlotInt(line.u32()?)
@@ -283,11 +327,16 @@ impl Parser<'_> {
         } else if line.eat_word("field") {
             let slot = line.u32()?;
             line.expect('+')?;
-            ParamSource::IterField { slot, offset: line.u32()? }
+            ParamSource::IterField {
+                slot,
+                offset: line.u32()?,
+            }
         } else if line.eat_word("invariant") {
             ParamSource::Invariant
         } else {
-            return Err(line.error("expected `object`, `int`, `float`, `bool`, `field` or `invariant`"));
+            return Err(
+                line.error("expected `object`, `int`, `float`, `bool`, `field` or `invariant`")
+            );
         };
         Ok(LoopParam { value, source })
     }
@@ -297,7 +346,10 @@ impl Parser<'_> {
         let frame = line.frame()?;
         if frame.0 as usize != self.trace.inlined.len() + 1 {
             let wanted = FrameId(self.trace.inlined.len() as u32 + 1);
-            return Err(line.error_at(column, format!("inlined frames are numbered in order: expected {wanted}")));
+            return Err(line.error_at(
+                column,
+                format!("inlined frames are numbered in order: expected {wanted}"),
+            ));
         }
         line.expect(':')?;
         line.expect_word("caller")?;
@@ -308,7 +360,12 @@ impl Parser<'_> {
         let code = line.u64()?;
         line.expect_word("return")?;
         let return_ip = line.u32()?;
-        self.trace.inlined.push(InlinedFrame { caller, function, code, return_ip });
+        self.trace.inlined.push(InlinedFrame {
+            caller,
+            function,
+            code,
+            return_ip,
+        });
         Ok(())
     }
 
@@ -318,7 +375,10 @@ impl Parser<'_> {
         let trace = &mut self.trace;
         if id.0 as usize != trace.snapshots.len() {
             let wanted = SnapshotId(trace.snapshots.len() as u32);
-            return Err(line.error_at(column, format!("snapshots are numbered in order: expected {wanted}")));
+            return Err(line.error_at(
+                column,
+                format!("snapshots are numbered in order: expected {wanted}"),
+            ));
         }
         line.expect(':')?;
         let mut snapshot = Snapshot {
@@ -344,7 +404,13 @@ impl Parser<'_> {
                 self.trace.slot_values.push(SlotValue { slot, value });
             }
             let count = self.trace.slot_values.len() as u32 - first;
-            self.trace.frame_states.push(FrameState { frame, ip, top, first, count });
+            self.trace.frame_states.push(FrameState {
+                frame,
+                ip,
+                top,
+                first,
+                count,
+            });
             snapshot.count += 1;
         }
         if line.eat_word("store") {
@@ -354,7 +420,11 @@ impl Parser<'_> {
                 let offset = line.u32()?;
                 line.expect('=')?;
                 let value = self.value(line)?;
-                self.trace.pending_stores.push(PendingStore { object, offset, value });
+                self.trace.pending_stores.push(PendingStore {
+                    object,
+                    offset,
+                    value,
+                });
                 snapshot.store_count += 1;
                 if !line.eat(',') {
                     break;
@@ -400,14 +470,22 @@ impl<'a> Line<'a> {
         self.error_at(column, message)
     }
     fn error_at(&self, column: usize, message: impl Into<String>) -> ParseError {
-        ParseError { line: self.number, column, message: message.into() }
+        ParseError {
+            line: self.number,
+            column,
+            message: message.into(),
+        }
     }
     fn at_end(&mut self) -> bool {
         self.skip_space();
         self.at == self.text.len()
     }
     fn finish(&mut self) -> Result<()> {
-        if self.at_end() { Ok(()) } else { Err(self.error("expected the end of the line")) }
+        if self.at_end() {
+            Ok(())
+        } else {
+            Err(self.error("expected the end of the line"))
+        }
     }
     /// Whether a list goes on: skips the comma between items.
     fn more(&mut self) -> bool {
@@ -423,7 +501,11 @@ impl<'a> Line<'a> {
         found
     }
     fn expect(&mut self, c: char) -> Result<()> {
-        if self.eat(c) { Ok(()) } else { Err(self.error(format!("expected `{c}`"))) }
+        if self.eat(c) {
+            Ok(())
+        } else {
+            Err(self.error(format!("expected `{c}`")))
+        }
     }
     fn peek_word(&mut self) -> &'a str {
         self.skip_space();
@@ -443,12 +525,18 @@ impl<'a> Line<'a> {
         found
     }
     fn expect_word(&mut self, wanted: &str) -> Result<()> {
-        if self.eat_word(wanted) { Ok(()) } else { Err(self.error(format!("expected `{wanted}`"))) }
+        if self.eat_word(wanted) {
+            Ok(())
+        } else {
+            Err(self.error(format!("expected `{wanted}`")))
+        }
     }
     /// Whether the line starts with a name and a colon.
     fn is_label(&mut self) -> bool {
         let word = self.peek_word();
-        self.text[self.at + word.len()..].trim_start().starts_with(':')
+        self.text[self.at + word.len()..]
+            .trim_start()
+            .starts_with(':')
     }
     fn prefixed(&mut self, prefix: char, what: &str) -> Result<u32> {
         match prefixed(self.peek_word(), prefix) {
@@ -496,12 +584,19 @@ impl<'a> Line<'a> {
     }
     fn immediate(&mut self, immediate: Immediate) -> Result<u64> {
         match immediate {
-            Immediate::Int32 => self.number("an integer that fits 32 bits", |w| w.parse::<i32>().ok().map(|v| v as i64 as u64)),
-            Immediate::Word64 => {
-                self.number("an integer that fits 64 bits", |w| w.parse::<i64>().ok().map(|v| v as u64).or_else(|| read_u64(w)))
-            }
+            Immediate::Int32 => self.number("an integer that fits 32 bits", |w| {
+                w.parse::<i32>().ok().map(|v| v as i64 as u64)
+            }),
+            Immediate::Word64 => self.number("an integer that fits 64 bits", |w| {
+                w.parse::<i64>()
+                    .ok()
+                    .map(|v| v as u64)
+                    .or_else(|| read_u64(w))
+            }),
             Immediate::Float64 if self.eat_word("bits") => self.u64(),
-            Immediate::Float64 => self.number("a float", |w| w.parse::<f64>().ok().map(f64::to_bits)),
+            Immediate::Float64 => {
+                self.number("a float", |w| w.parse::<f64>().ok().map(f64::to_bits))
+            }
             _ => self.u64(),
         }
     }

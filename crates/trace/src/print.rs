@@ -32,7 +32,14 @@ impl Display for Trace {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write_header(self, f)?;
         for i in 0..self.insts.len() {
-            writeln!(f, "  {}", InstText { trace: self, value: ValueId(i as u32) })?;
+            writeln!(
+                f,
+                "  {}",
+                InstText {
+                    trace: self,
+                    value: ValueId(i as u32)
+                }
+            )?;
         }
         write_end(self, f)?;
         for (i, frame) in self.inlined.iter().enumerate() {
@@ -48,7 +55,14 @@ impl Display for Trace {
         }
         for i in 0..self.snapshots.len() {
             let id = SnapshotId(i as u32);
-            writeln!(f, "{id}: {}", SnapshotText { trace: self, snapshot: id })?;
+            writeln!(
+                f,
+                "{id}: {}",
+                SnapshotText {
+                    trace: self,
+                    snapshot: id
+                }
+            )?;
         }
         Ok(())
     }
@@ -84,7 +98,14 @@ impl Display for SnapshotText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let trace = self.trace;
         for (i, frame) in trace.frames(self.snapshot).iter().enumerate() {
-            write!(f, "{}[{} ip={} top={}", if i > 0 { " " } else { "" }, frame.frame, frame.ip, frame.top)?;
+            write!(
+                f,
+                "{}[{} ip={} top={}",
+                if i > 0 { " " } else { "" },
+                frame.frame,
+                frame.ip,
+                frame.top
+            )?;
             for slot in trace.slots(frame) {
                 write!(f, " {}={}", slot.slot, slot.value)?;
             }
@@ -92,7 +113,11 @@ impl Display for SnapshotText<'_> {
         }
         for (i, store) in trace.stores(self.snapshot).iter().enumerate() {
             let word = if i == 0 { " store" } else { "," };
-            write!(f, "{word} {}+{}={}", store.object, store.offset, store.value)?;
+            write!(
+                f,
+                "{word} {}+{}={}",
+                store.object, store.offset, store.value
+            )?;
         }
         let reason = trace.snapshots[self.snapshot.index()].reason;
         if reason != Reason::GuardFailed {
@@ -113,10 +138,20 @@ fn write_header(trace: &Trace, f: &mut Formatter<'_>) -> fmt::Result {
     }
     writeln!(f, " locals {} top {}", trace.locals, trace.entry_top)?;
     write_list(f, "entry", &trace.entry_slots, |f, e| {
-        write!(f, "{}={}{}", e.slot, e.value, if e.synced { "" } else { " stale" })
+        write!(
+            f,
+            "{}={}{}",
+            e.slot,
+            e.value,
+            if e.synced { "" } else { " stale" }
+        )
     })?;
-    write_list(f, "owned", &trace.entry_owned, |f, (value, count)| write!(f, "{value} {count}"))?;
-    write_list(f, "inherited", &trace.inherited, |f, i| write!(f, "{}={}", i.param, i.value))
+    write_list(f, "owned", &trace.entry_owned, |f, (value, count)| {
+        write!(f, "{value} {count}")
+    })?;
+    write_list(f, "inherited", &trace.inherited, |f, i| {
+        write!(f, "{}={}", i.param, i.value)
+    })
 }
 
 /// A line `word a, b, c`, or nothing if there are no items.
@@ -163,10 +198,18 @@ fn write_immediate(f: &mut Formatter<'_>, immediate: Immediate, bits: u64) -> fm
         Immediate::Int32 | Immediate::Word64 => write!(f, "{}", bits as i64),
         Immediate::Float64 => {
             let value = f64::from_bits(bits);
-            if value.is_nan() { write!(f, "bits {bits:#x}") } else { write!(f, "{value:?}") }
+            if value.is_nan() {
+                write!(f, "bits {bits:#x}")
+            } else {
+                write!(f, "{value:?}")
+            }
         }
         Immediate::Pointer => write!(f, "{bits:#x}"),
-        Immediate::Helper | Immediate::Slot | Immediate::Offset | Immediate::ArgIndex | Immediate::ArgCount => {
+        Immediate::Helper
+        | Immediate::Slot
+        | Immediate::Offset
+        | Immediate::ArgIndex
+        | Immediate::ArgCount => {
             write!(f, "{bits}")
         }
     }
@@ -188,8 +231,13 @@ fn write_end(trace: &Trace, f: &mut Formatter<'_>) -> fmt::Result {
     write_list(f, "params", &trace.loop_params, |f, param| {
         write!(f, "{} ", param.value)?;
         match param.source {
-            ParamSource::SlotObject { slot, type_address: 0 } => write!(f, "object {slot}"),
-            ParamSource::SlotObject { slot, type_address } => write!(f, "object {slot} type {type_address:#x}"),
+            ParamSource::SlotObject {
+                slot,
+                type_address: 0,
+            } => write!(f, "object {slot}"),
+            ParamSource::SlotObject { slot, type_address } => {
+                write!(f, "object {slot} type {type_address:#x}")
+            }
             ParamSource::SlotInt(slot) => write!(f, "int {slot}"),
             ParamSource::SlotFloat(slot) => write!(f, "float {slot}"),
             ParamSource::SlotBool(slot) => write!(f, "bool {slot}"),
@@ -197,8 +245,12 @@ fn write_end(trace: &Trace, f: &mut Formatter<'_>) -> fmt::Result {
             ParamSource::Invariant => f.write_str("invariant"),
         }
     })?;
-    write_list(f, "slice", &trace.loop_slice, |f, value| write!(f, "{value}"))?;
-    write_list(f, "synced", &trace.loop_synced, |f, slot| write!(f, "{slot}"))
+    write_list(f, "slice", &trace.loop_slice, |f, value| {
+        write!(f, "{value}")
+    })?;
+    write_list(f, "synced", &trace.loop_synced, |f, slot| {
+        write!(f, "{slot}")
+    })
 }
 
 fn write_values(f: &mut Formatter<'_>, values: &[ValueId]) -> fmt::Result {

@@ -60,7 +60,10 @@ type Result = std::result::Result<(), VerifyError>;
 
 #[cold]
 fn bad(place: Place, message: impl Into<String>) -> Result {
-    Err(VerifyError { place, message: message.into() })
+    Err(VerifyError {
+        place,
+        message: message.into(),
+    })
 }
 
 /// Checks a trace; the first thing that is wrong is the error.
@@ -79,8 +82,15 @@ pub fn verify(trace: &Trace) -> Result {
     escapes(trace)?;
     let exits = plan_exits(trace);
     exits.map(|_| ()).map_err(|error| {
-        let place = if error.at.index() < trace.insts.len() { Place::Inst(error.at) } else { Place::End };
-        VerifyError { place, message: error.message }
+        let place = if error.at.index() < trace.insts.len() {
+            Place::Inst(error.at)
+        } else {
+            Place::End
+        };
+        VerifyError {
+            place,
+            message: error.message,
+        }
     })
 }
 
@@ -111,24 +121,39 @@ fn snapshot(trace: &Trace, id: SnapshotId) -> std::result::Result<usize, VerifyE
     let mut outer = FrameId::NONE;
     for frame in frames {
         if outer.is_some() {
-            let Some(inlined) = (frame.frame.0 > 0).then(|| trace.inlined.get(frame.frame.index() - 1)).flatten() else {
+            let Some(inlined) = (frame.frame.0 > 0)
+                .then(|| trace.inlined.get(frame.frame.index() - 1))
+                .flatten()
+            else {
                 return error(format!("{} is not an inlined frame", frame.frame));
             };
             if inlined.caller != outer {
-                return error(format!("{} was called by {}, not by {outer}", frame.frame, inlined.caller));
+                return error(format!(
+                    "{} was called by {}, not by {outer}",
+                    frame.frame, inlined.caller
+                ));
             }
             see(inlined.function, Kind::Object)?;
         } else if frame.top < trace.locals {
-            return error(format!("the stack top {} is among the {} locals", frame.top, trace.locals));
+            return error(format!(
+                "the stack top {} is among the {} locals",
+                frame.top, trace.locals
+            ));
         }
         outer = frame.frame;
         let mut next = 0;
         for slot in trace.slots(frame) {
             if slot.slot < next {
-                return error(format!("slot {} of {} is out of order", slot.slot, frame.frame));
+                return error(format!(
+                    "slot {} of {} is out of order",
+                    slot.slot, frame.frame
+                ));
             }
             if slot.slot >= frame.top {
-                return error(format!("slot {} of {} is not below the top {}", slot.slot, frame.frame, frame.top));
+                return error(format!(
+                    "slot {} of {} is not below the top {}",
+                    slot.slot, frame.frame, frame.top
+                ));
             }
             next = slot.slot + 1;
             see(slot.value, Kind::Object)?;
@@ -138,7 +163,10 @@ fn snapshot(trace: &Trace, id: SnapshotId) -> std::result::Result<usize, VerifyE
         see(store.object, Kind::Object)?;
         see(store.value, Kind::Int)?;
         if trace.inst(store.object).sunk {
-            return error(format!("{} is sunk, so it cannot be stored to", store.object));
+            return error(format!(
+                "{} is sunk, so it cannot be stored to",
+                store.object
+            ));
         }
     }
     Ok(newest)
@@ -151,11 +179,18 @@ fn inst(trace: &Trace, at: usize, newest: &[usize]) -> Result {
     for (i, &arg) in inst.args.iter().enumerate() {
         let Some(&kind) = info.inputs.get(i) else {
             if arg.is_some() {
-                return bad(place, format!("{} has only {} inputs", info.name, info.inputs.len()));
+                return bad(
+                    place,
+                    format!("{} has only {} inputs", info.name, info.inputs.len()),
+                );
             }
             continue;
         };
-        let kind = if inst.uop == Uop::Phi { inst.kind } else { kind };
+        let kind = if inst.uop == Uop::Phi {
+            inst.kind
+        } else {
+            kind
+        };
         if !defined(trace, arg, at) {
             return bad(place, format!("{arg} is not defined before"));
         }
@@ -163,7 +198,14 @@ fn inst(trace: &Trace, at: usize, newest: &[usize]) -> Result {
             return bad(place, format!("{arg} is not defined before the loop"));
         }
         if trace.inst(arg).kind != kind {
-            return bad(place, format!("{arg} is {}, not {}", trace.inst(arg).kind.name(), kind.name()));
+            return bad(
+                place,
+                format!(
+                    "{arg} is {}, not {}",
+                    trace.inst(arg).kind.name(),
+                    kind.name()
+                ),
+            );
         }
         if trace.inst(arg).sunk {
             return bad(place, format!("{arg} is sunk"));
@@ -173,14 +215,24 @@ fn inst(trace: &Trace, at: usize, newest: &[usize]) -> Result {
         && kind != inst.kind
         && !matches!(inst.uop, Uop::Phi | Uop::Param)
     {
-        return bad(place, format!("the result of {} is {}", info.name, kind.name()));
+        return bad(
+            place,
+            format!("the result of {} is {}", info.name, kind.name()),
+        );
     }
     if inst.sunk && !matches!(inst.uop, Uop::BoxInt | Uop::BoxFloat | Uop::BoxBool) {
         return bad(place, format!("{} cannot be sunk", info.name));
     }
     match (info.exit, inst.snapshot.is_some()) {
-        (Exit::Never, true) => return bad(place, format!("{} never leaves, but has a snapshot", info.name)),
-        (Exit::Guard | Exit::Error, false) if !inst.sunk => return bad(place, format!("{} has no snapshot", info.name)),
+        (Exit::Never, true) => {
+            return bad(
+                place,
+                format!("{} never leaves, but has a snapshot", info.name),
+            );
+        }
+        (Exit::Guard | Exit::Error, false) if !inst.sunk => {
+            return bad(place, format!("{} has no snapshot", info.name));
+        }
         _ => {}
     }
     if inst.snapshot.is_some() {
@@ -188,7 +240,13 @@ fn inst(trace: &Trace, at: usize, newest: &[usize]) -> Result {
             None => return bad(place, format!("{} does not exist", inst.snapshot)),
             Some(&newest) if newest > at => {
                 let value = ValueId(newest as u32 - 1);
-                return bad(place, format!("{} lists {value}, which is not defined before", inst.snapshot));
+                return bad(
+                    place,
+                    format!(
+                        "{} lists {value}, which is not defined before",
+                        inst.snapshot
+                    ),
+                );
             }
             _ => {}
         }
@@ -210,7 +268,14 @@ fn immediate(inst: &Inst, place: Place) -> Result {
         Immediate::ArgCount => layout::ARGS as u64,
         _ => return Ok(()),
     };
-    if inst.imm < limit { Ok(()) } else { bad(place, format!("the immediate {} is not below {limit}", inst.imm)) }
+    if inst.imm < limit {
+        Ok(())
+    } else {
+        bad(
+            place,
+            format!("the immediate {} is not below {limit}", inst.imm),
+        )
+    }
 }
 
 fn structure(trace: &Trace) -> Result {
@@ -220,14 +285,21 @@ fn structure(trace: &Trace) -> Result {
     for (i, inst) in trace.insts.iter().enumerate() {
         let value = ValueId(i as u32);
         match inst.uop {
-            Uop::Param if !params_may_follow => return bad(Place::Inst(value), "params come first"),
-            Uop::Phi if !phis_may_follow => return bad(Place::Inst(value), "phis follow the loop start"),
-            Uop::LoopStart if seen_loop.is_some() => return bad(Place::Inst(value), "a second loop"),
+            Uop::Param if !params_may_follow => {
+                return bad(Place::Inst(value), "params come first");
+            }
+            Uop::Phi if !phis_may_follow => {
+                return bad(Place::Inst(value), "phis follow the loop start");
+            }
+            Uop::LoopStart if seen_loop.is_some() => {
+                return bad(Place::Inst(value), "a second loop");
+            }
             Uop::LoopStart => seen_loop = Some(value),
             _ => {}
         }
         params_may_follow &= inst.uop == Uop::Param;
-        phis_may_follow = matches!(inst.uop, Uop::LoopStart) || (inst.uop == Uop::Phi && phis_may_follow);
+        phis_may_follow =
+            matches!(inst.uop, Uop::LoopStart) || (inst.uop == Uop::Phi && phis_may_follow);
     }
     if seen_loop != trace.loop_start {
         return bad(Place::Trace, "`loop_start` is not the loop instruction");
@@ -237,8 +309,13 @@ fn structure(trace: &Trace) -> Result {
         if frame.caller >= id {
             return bad(Place::Trace, format!("{id} is called by {}", frame.caller));
         }
-        if !defined(trace, frame.function, trace.insts.len()) || trace.inst(frame.function).kind != Kind::Object {
-            return bad(Place::Trace, format!("the function of {id}, {}, is not an object", frame.function));
+        if !defined(trace, frame.function, trace.insts.len())
+            || trace.inst(frame.function).kind != Kind::Object
+        {
+            return bad(
+                Place::Trace,
+                format!("the function of {id}, {}, is not an object", frame.function),
+            );
         }
     }
     Ok(())
@@ -260,7 +337,10 @@ fn end(trace: &Trace, newest: &[usize]) -> Result {
                 return bad(Place::End, "a back edge, but no loop start");
             }
             if trace.phis().count() != args.len() {
-                return bad(Place::End, format!("{} arguments for {} phis", args.len(), trace.phis().count()));
+                return bad(
+                    Place::End,
+                    format!("{} arguments for {} phis", args.len(), trace.phis().count()),
+                );
             }
             for (phi, &arg) in trace.phis().zip(args) {
                 if trace.inst(phi).kind != trace.inst(arg).kind {
@@ -268,7 +348,9 @@ fn end(trace: &Trace, newest: &[usize]) -> Result {
                 }
             }
         }
-        _ if trace.loop_start.is_some() => return bad(Place::End, "a loop start, but no back edge"),
+        _ if trace.loop_start.is_some() => {
+            return bad(Place::End, "a loop start, but no back edge");
+        }
         End::Link { .. } => {}
         End::Exit(snapshot) => {
             if newest.get(snapshot.index()).is_none() {
@@ -281,11 +363,18 @@ fn end(trace: &Trace, newest: &[usize]) -> Result {
 
 fn lists(trace: &Trace) -> Result {
     let count = trace.insts.len();
-    let object = |value: ValueId| defined(trace, value, count) && trace.inst(value).kind == Kind::Object;
+    let object =
+        |value: ValueId| defined(trace, value, count) && trace.inst(value).kind == Kind::Object;
     let is_param = |value: ValueId| value.index() < count && trace.inst(value).uop == Uop::Param;
     for entry in &trace.entry_slots {
         if !object(entry.value) {
-            return bad(Place::Trace, format!("{} in entry slot {} is not an object", entry.value, entry.slot));
+            return bad(
+                Place::Trace,
+                format!(
+                    "{} in entry slot {} is not an object",
+                    entry.value, entry.slot
+                ),
+            );
         }
         let inst = trace.inst(entry.value);
         let given = match inst.uop {
@@ -297,39 +386,70 @@ fn lists(trace: &Trace) -> Result {
             _ => false,
         };
         if !given {
-            return bad(Place::Trace, format!("{} in entry slot {} is no param, constant, or box of one", entry.value, entry.slot));
+            return bad(
+                Place::Trace,
+                format!(
+                    "{} in entry slot {} is no param, constant, or box of one",
+                    entry.value, entry.slot
+                ),
+            );
         }
     }
     for &(value, _) in &trace.entry_owned {
         if !object(value) || !is_param(value) {
-            return bad(Place::Trace, format!("{value}, owned from the start, is not a param"));
+            return bad(
+                Place::Trace,
+                format!("{value}, owned from the start, is not a param"),
+            );
         }
     }
     for inherited in &trace.inherited {
         if !is_param(inherited.value) {
-            return bad(Place::Trace, format!("the inherited {} is not a param", inherited.value));
+            return bad(
+                Place::Trace,
+                format!("the inherited {} is not a param", inherited.value),
+            );
         }
     }
-    let Some(start) = trace.loop_start else { return Ok(()) };
+    let Some(start) = trace.loop_start else {
+        return Ok(());
+    };
     let mut phis = trace.phis();
     for param in &trace.loop_params {
         if let Some(phi) = phis.next() {
             if phi != param.value {
-                return bad(Place::Trace, format!("loop parameter {} should be {phi}", param.value));
+                return bad(
+                    Place::Trace,
+                    format!("loop parameter {} should be {phi}", param.value),
+                );
             }
         } else if !defined(trace, param.value, start.index()) {
-            return bad(Place::Trace, format!("loop parameter {} is not defined before the loop", param.value));
+            return bad(
+                Place::Trace,
+                format!(
+                    "loop parameter {} is not defined before the loop",
+                    param.value
+                ),
+            );
         }
     }
     if let Some(value) = trace.loop_slice.iter().find(|value| **value >= start) {
-        return bad(Place::Trace, format!("{value} of the loop's slice is not before the loop"));
+        return bad(
+            Place::Trace,
+            format!("{value} of the loop's slice is not before the loop"),
+        );
     }
     Ok(())
 }
 
 /// Effects that an exit undoes or that do not matter.
-const HARMLESS: Effects =
-    Effects(Effects::COUNTS.0 | Effects::ARGS.0 | Effects::FRAME.0 | Effects::FRAME_IP.0 | Effects::VALIDITY.0);
+const HARMLESS: Effects = Effects(
+    Effects::COUNTS.0
+        | Effects::ARGS.0
+        | Effects::FRAME.0
+        | Effects::FRAME_IP.0
+        | Effects::VALIDITY.0,
+);
 
 fn repeated_effects(trace: &Trace) -> Result {
     #[derive(Clone, Copy)]
@@ -343,18 +463,30 @@ fn repeated_effects(trace: &Trace) -> Result {
     let mut iterator_stores: Vec<ValueId> = Vec::new();
     let mut in_loop = false;
     let mut check = |snapshot: SnapshotId, effects, stores: &[ValueId], in_loop, place| -> Result {
-        let first = first[snapshot.index()].get_or_insert(FirstUse { effects, iterator_stores: stores.len(), in_loop });
+        let first = first[snapshot.index()].get_or_insert(FirstUse {
+            effects,
+            iterator_stores: stores.len(),
+            in_loop,
+        });
         if first.in_loop != in_loop {
             return bad(place, format!("{snapshot} was used before the loop start"));
         }
         if first.effects != effects {
-            return bad(place, format!("a side effect stands between the first use of {snapshot} and this"));
+            return bad(
+                place,
+                format!("a side effect stands between the first use of {snapshot} and this"),
+            );
         }
         for &store in &stores[first.iterator_stores..] {
             let inst = trace.inst(store);
-            let pending = |p: &crate::ir::PendingStore| p.object == inst.args[0] && u64::from(p.offset) == inst.imm;
+            let pending = |p: &crate::ir::PendingStore| {
+                p.object == inst.args[0] && u64::from(p.offset) == inst.imm
+            };
             if !trace.stores(snapshot).iter().any(pending) {
-                return bad(place, format!("{store} stands between the first use of {snapshot} and this"));
+                return bad(
+                    place,
+                    format!("{store} stands between the first use of {snapshot} and this"),
+                );
             }
         }
         Ok(())
@@ -365,7 +497,13 @@ fn repeated_effects(trace: &Trace) -> Result {
             continue;
         }
         if inst.snapshot.is_some() && info.exit == Exit::Guard {
-            check(inst.snapshot, effects, &iterator_stores, in_loop, Place::Inst(ValueId(i as u32)))?;
+            check(
+                inst.snapshot,
+                effects,
+                &iterator_stores,
+                in_loop,
+                Place::Inst(ValueId(i as u32)),
+            )?;
         }
         in_loop |= inst.uop == Uop::LoopStart;
         match inst.uop {
@@ -391,7 +529,14 @@ fn escapes(trace: &Trace) -> Result {
         let place = Place::Inst(ValueId(i as u32));
         let frames = trace.frames(inst.snapshot);
         if frames.len() > 1 {
-            return bad(place, format!("{} runs while {} has no frame", inst.uop.name(), frames[frames.len() - 1].frame));
+            return bad(
+                place,
+                format!(
+                    "{} runs while {} has no frame",
+                    inst.uop.name(),
+                    frames[frames.len() - 1].frame
+                ),
+            );
         }
         let state = state.get_or_insert_with(|| State::new(trace));
         while done < i {
@@ -400,10 +545,21 @@ fn escapes(trace: &Trace) -> Result {
             }
             done += 1;
         }
-        for slot in trace.slots(&frames[0]).iter().filter(|s| s.slot < trace.locals) {
+        for slot in trace
+            .slots(&frames[0])
+            .iter()
+            .filter(|s| s.slot < trace.locals)
+        {
             let memory = state.slot(slot.slot);
             if !matches!(memory, SlotMemory::Holds(value) if same_value(trace, value, slot.value)) {
-                return bad(place, format!("slot {} is not in memory while {} runs", slot.slot, inst.uop.name()));
+                return bad(
+                    place,
+                    format!(
+                        "slot {} is not in memory while {} runs",
+                        slot.slot,
+                        inst.uop.name()
+                    ),
+                );
             }
         }
     }

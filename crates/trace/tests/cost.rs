@@ -3,9 +3,9 @@
 use serigraph_trace::eval::{Step, evaluate};
 use serigraph_trace::exit::plan_exits;
 use serigraph_trace::ir::Trace;
+use serigraph_trace::mini::interpret::Position;
 use serigraph_trace::mini::program::Program;
 use serigraph_trace::mini::record::record;
-use serigraph_trace::mini::interpret::Position;
 use serigraph_trace::opt::{OptOptions, optimise_loop};
 use serigraph_trace::random::Random;
 use serigraph_trace::testhost::functions;
@@ -22,12 +22,22 @@ fn cost() {
     for seed in 0..3000 {
         let program = Program::random(&mut Random::new(seed));
         let (mut host, constants) = program.start();
-        let recording = record(&program, &constants, &mut host, Position { ip: 0, top: program.top() });
+        let recording = record(
+            &program,
+            &constants,
+            &mut host,
+            Position {
+                ip: 0,
+                top: program.top(),
+            },
+        );
         if !recording.complete {
             continue;
         }
         let types = functions::host_types(&host);
-        let made = host.with_current(|| optimise_loop(recording.trace.clone(), &types, &OptOptions::default()));
+        let made = host.with_current(|| {
+            optimise_loop(recording.trace.clone(), &types, &OptOptions::default())
+        });
         naive.push(recording.trace);
         optimised.extend(made.ok());
     }
@@ -45,9 +55,14 @@ fn cost() {
                 (0..30).map(once).min().expect("thirty")
             };
             let total: Duration = traces.iter().map(best).sum();
-            println!("  {what}: {:.1} ns a uop", total.as_nanos() as f64 / uops as f64);
+            println!(
+                "  {what}: {:.1} ns a uop",
+                total.as_nanos() as f64 / uops as f64
+            );
         };
-        time("verify", &|t| verify(t).unwrap_or_else(|e| panic!("{e}\n{t}")));
+        time("verify", &|t| {
+            verify(t).unwrap_or_else(|e| panic!("{e}\n{t}"))
+        });
         time("plan exits", &|t| assert!(plan_exits(t).is_ok()));
     }
     let (mut host, _) = Program::random(&mut Random::new(1)).start();
@@ -55,12 +70,20 @@ fn cost() {
     let once = |_| {
         let start = Instant::now();
         for i in 0..1000_u64 {
-            if let Step::Next(value) = evaluate(&mut host, black_box(Uop::IntAddImm), 3, [black_box(i), 0, 0]) {
+            if let Step::Next(value) = evaluate(
+                &mut host,
+                black_box(Uop::IntAddImm),
+                3,
+                [black_box(i), 0, 0],
+            ) {
                 sum ^= value;
             }
         }
         start.elapsed()
     };
     let best = (0..1000).map(once).min().expect("a thousand");
-    println!("evaluate: {:.2} ns a uop ({sum})", best.as_nanos() as f64 / 1000.0);
+    println!(
+        "evaluate: {:.2} ns a uop ({sum})",
+        best.as_nanos() as f64 / 1000.0
+    );
 }

@@ -56,7 +56,10 @@ s2: [f0 ip=9 top=2 0=v12 1=v1] store v1+16=v14, v1+32=v15
     );
     let (outcome, state) = leave(&mut host, &text);
     assert_eq!(outcome.iterations, 100);
-    assert_eq!(state, "f0 ip=7 top=2\n  0 = #0*1=15850\n  1 = #1*1=range(300, 3, 0)\n");
+    assert_eq!(
+        state,
+        "f0 ip=7 top=2\n  0 = #0*1=15850\n  1 = #1*1=range(300, 3, 0)\n"
+    );
 }
 
 #[test]
@@ -119,7 +122,10 @@ s1: [f0 ip=4 top=1 0=v10]
 "
     );
     let (_, state) = leave(&mut host, &text);
-    assert_eq!(state, "f0 ip=4 top=1\n  0 = null\nlog: death of noisy 2\nlog: death of noisy 1\n");
+    assert_eq!(
+        state,
+        "f0 ip=4 top=1\n  0 = null\nlog: death of noisy 2\nlog: death of noisy 1\n"
+    );
 }
 
 #[test]
@@ -138,11 +144,28 @@ fn a_leak_and_a_double_free_are_found() {
 fn big_ints_unbox_as_long_as_they_fit() {
     use serigraph_trace::eval::unbox_int;
     let mut host = TestHost::new(1);
-    for value in [0, 1, -5, 256, 257, -1000, 1 << 30, -(1 << 45), i64::MAX, i64::MIN, i64::MIN + 1] {
+    for value in [
+        0,
+        1,
+        -5,
+        256,
+        257,
+        -1000,
+        1 << 30,
+        -(1 << 45),
+        i64::MAX,
+        i64::MIN,
+        i64::MIN + 1,
+    ] {
         let object = host.heap.int(value);
         assert_eq!(unbox_int(&host, object), Some(value));
     }
-    for value in [i128::from(i64::MAX) + 1, i128::from(i64::MIN) - 1, 1 << 89, 1 << 100] {
+    for value in [
+        i128::from(i64::MAX) + 1,
+        i128::from(i64::MIN) - 1,
+        1 << 89,
+        1 << 100,
+    ] {
         let object = host.heap.big_int(value);
         assert_eq!(unbox_int(&host, object), None, "{value}");
     }

@@ -12,7 +12,12 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// The stages: the name on the `test` line, and what it does with the words after it and the input.
-const COMMANDS: &[(&str, Command)] = &[("print", print), ("verify", verify_only), ("exits", exits), ("regalloc", regalloc)];
+const COMMANDS: &[(&str, Command)] = &[
+    ("print", print),
+    ("verify", verify_only),
+    ("exits", exits),
+    ("regalloc", regalloc),
+];
 
 #[test]
 fn filetests() {
@@ -67,9 +72,17 @@ fn regalloc(words: &[&str], input: &str) -> String {
         Ok(trace) => trace,
         Err(output) => return output,
     };
-    let slots = words.iter().position(|w| *w == "slots").and_then(|i| words.get(i + 1)?.parse().ok());
+    let slots = words
+        .iter()
+        .position(|w| *w == "slots")
+        .and_then(|i| words.get(i + 1)?.parse().ok());
     let target = AliasTarget(words.contains(&"alias"));
-    let request = Request { entry: &[], link: None, max_slots: slots.unwrap_or(16), random_seed: None };
+    let request = Request {
+        entry: &[],
+        link: None,
+        max_slots: slots.unwrap_or(16),
+        random_seed: None,
+    };
     match allocate(&trace, &request, &target) {
         Ok(allocation) => match check(&trace, &allocation, &request, &target) {
             Ok(()) => dump(&trace, &allocation),

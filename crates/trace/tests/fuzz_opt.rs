@@ -38,10 +38,20 @@ fn entry<'a>(trace: Trace, polls: Option<u64>, iterations: &'a mut u64) -> Entry
     })
 }
 
-fn check(program: &Program, polls: Option<u64>, passes: Option<Passes>, shown: bool, counts: &mut Counts) -> Result<(), String> {
+fn check(
+    program: &Program,
+    polls: Option<u64>,
+    passes: Option<Passes>,
+    shown: bool,
+    counts: &mut Counts,
+) -> Result<(), String> {
     let expected = engine::run(program, None);
     // A list that holds itself is never freed.
-    if expected.errors.iter().any(|error| !error.ends_with("has leaked")) {
+    if expected
+        .errors
+        .iter()
+        .any(|error| !error.ends_with("has leaked"))
+    {
         return Err(format!("the interpreter alone: {:?}", expected.errors));
     }
     let mut optimised = String::new();
@@ -58,7 +68,10 @@ fn check(program: &Program, polls: Option<u64>, passes: Option<Passes>, shown: b
                     None => naive,
                     Some(passes) => {
                         let types = functions::host_types(host);
-                        let options = OptOptions { passes, report: None };
+                        let options = OptOptions {
+                            passes,
+                            report: None,
+                        };
                         let text = naive.to_string();
                         let result = host.with_current(|| optimise_loop(naive, &types, &options));
                         let trace = result.ok()?;
@@ -71,7 +84,9 @@ fn check(program: &Program, polls: Option<u64>, passes: Option<Passes>, shown: b
                 };
                 optimised = trace.to_string();
                 compiled += 1;
-                iterations.take().map(|iterations| entry(trace, polls, iterations))
+                iterations
+                    .take()
+                    .map(|iterations| entry(trace, polls, iterations))
             }),
         )
     };
@@ -90,14 +105,23 @@ fn check(program: &Program, polls: Option<u64>, passes: Option<Passes>, shown: b
 fn fuzz(seed: u64, variants: &[Option<Passes>], shown: bool, counts: &mut Counts) {
     let mut random = Random::new(seed);
     let program = Program::random(&mut random);
-    let polls = if random.one_in(3) { Some(u64::from(random.below(6))) } else { None };
+    let polls = if random.one_in(3) {
+        Some(u64::from(random.below(6)))
+    } else {
+        None
+    };
     counts.programs += 1;
     for &passes in variants {
-        let result = catch_unwind(AssertUnwindSafe(|| check(&program, polls, passes, shown, counts)));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            check(&program, polls, passes, shown, counts)
+        }));
         let failure = match result {
             Ok(Ok(())) => continue,
             Ok(Err(failure)) => failure,
-            Err(panic) => panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic".into()),
+            Err(panic) => panic
+                .downcast_ref::<String>()
+                .cloned()
+                .unwrap_or_else(|| "a panic".into()),
         };
         panic!("FUZZ_SEED={seed} passes {passes:?} polls {polls:?}\n{program}\n{failure}");
     }
@@ -109,11 +133,17 @@ fn run_for_a_while(variants: &[Option<Passes>]) -> Counts {
         fuzz(seed, variants, true, &mut counts);
         return counts;
     }
-    let seconds = std::env::var("FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1.0);
+    let seconds = std::env::var("FUZZ_SECONDS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(1.0);
     let time = Duration::from_secs_f64(seconds);
     let start = Instant::now();
     // Another part of the seeds each day would make a failure of the check depend on the date; so they are always the same.
-    let mut seed = std::env::var("FUZZ_START").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
+    let mut seed = std::env::var("FUZZ_START")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0);
     while start.elapsed() < time {
         fuzz(seed, variants, false, &mut counts);
         seed += 1;
@@ -125,13 +155,20 @@ fn run_for_a_while(variants: &[Option<Passes>]) -> Counts {
 fn naive_traces_do_what_the_program_does() {
     let counts = run_for_a_while(&[None]);
     println!("{counts:?}");
-    assert!(counts.compiled > 0 && counts.entered > counts.compiled, "{counts:?}");
+    assert!(
+        counts.compiled > 0 && counts.entered > counts.compiled,
+        "{counts:?}"
+    );
 }
 
 #[test]
 fn optimised_traces_do_what_the_program_does() {
     let mut variants = vec![Some(Passes::ALL)];
-    variants.extend(Pass::ALL.iter().map(|pass| Some(Passes::ALL.without(*pass))));
+    variants.extend(
+        Pass::ALL
+            .iter()
+            .map(|pass| Some(Passes::ALL.without(*pass))),
+    );
     variants.push(Some(Passes::parse("none").unwrap()));
     let counts = run_for_a_while(&variants);
     println!("{counts:?}");

@@ -6,7 +6,9 @@ use serigraph_uops::{Exit, Immediate, Kind, Uop};
 
 /// The print of what was read.
 fn again(text: &str) -> String {
-    parse(text).unwrap_or_else(|e| panic!("{e}\n{text}")).to_string()
+    parse(text)
+        .unwrap_or_else(|e| panic!("{e}\n{text}"))
+        .to_string()
 }
 
 const EVERYTHING: &str = "\
@@ -48,7 +50,13 @@ fn everything_comes_back_as_it_was() {
 
 #[test]
 fn other_ends() {
-    for end in ["end link 3", "end link 3 v0, v0", "end exit s0", "end exit -", "end loop"] {
+    for end in [
+        "end link 3",
+        "end link 3 v0, v0",
+        "end exit s0",
+        "end exit -",
+        "end loop",
+    ] {
         let text = format!("trace root locals 1 top 1\n  v0: object = load_slot 0\n{end}\n");
         assert_eq!(again(&text), text);
     }
@@ -58,7 +66,14 @@ fn other_ends() {
 fn every_uop_comes_back() {
     for &uop in Uop::ALL {
         let info = uop.info();
-        for imm in [0, 1, -1_i64 as u64, i32::MIN as i64 as u64, f64::MIN_POSITIVE.to_bits(), f64::NAN.to_bits()] {
+        for imm in [
+            0,
+            1,
+            -1_i64 as u64,
+            i32::MIN as i64 as u64,
+            f64::MIN_POSITIVE.to_bits(),
+            f64::NAN.to_bits(),
+        ] {
             let fits = match info.immediate {
                 Immediate::None => imm == 0,
                 Immediate::Int32 => i32::try_from(imm as i64).is_ok(),
@@ -69,7 +84,11 @@ fn every_uop_comes_back() {
             }
             let mut trace = Trace::new(2, 3);
             let args: Vec<ValueId> = (0..info.inputs.len() as u32).map(ValueId).collect();
-            let snapshot = if info.exit == Exit::Never { SnapshotId::NONE } else { SnapshotId(0) };
+            let snapshot = if info.exit == Exit::Never {
+                SnapshotId::NONE
+            } else {
+                SnapshotId(0)
+            };
             let mut inst = Inst::new(uop, &args, imm, snapshot);
             inst.sunk = imm == 1;
             if matches!(uop, Uop::Phi | Uop::Param) && imm == 0 {
@@ -98,25 +117,79 @@ fn errors_name_line_and_column() {
     let head = "trace root locals 1 top 1\n";
     let cases = [
         ("", "line 1, column 1: the trace has no `trace` line"),
-        ("  v0: int = const_int 1", "line 1, column 3: a trace begins with `trace root` or `trace side`"),
+        (
+            "  v0: int = const_int 1",
+            "line 1, column 3: a trace begins with `trace root` or `trace side`",
+        ),
         ("trace loop", "line 1, column 7: expected `root` or `side`"),
-        ("trace root tree x", "line 1, column 17: expected a number that fits 32 bits"),
-        ("trace root", "line 1, column 1: the trace has no `end` line"),
-        (&format!("{head}  v0: int = const_imt 1"), "line 2, column 13: there is no uop `const_imt`"),
-        (&format!("{head}  const_int 1"), "line 2, column 3: const_int has a result, which needs a name"),
-        (&format!("{head}  v1: int = set_ip 1"), "line 2, column 3: set_ip has no result"),
-        (&format!("{head}  v1: long = const_int 1"), "line 2, column 7: expected `int`, `float` or `object`"),
-        (&format!("{head}  v1: int = int_add v0 v0 @s0"), "line 2, column 24: expected `,`"),
-        (&format!("{head}  v1: int = int_add_imm v0, 4294967296"), "line 2, column 29: expected an integer that fits 32 bits"),
-        (&format!("{head}  v1: int = int_invert x"), "line 2, column 24: expected a value (`v` and a number)"),
-        (&format!("{head}  v1: int = const_int 1 2"), "line 2, column 25: expected the end of the line"),
-        (&format!("{head}  v1: int = const_int 1\n v1: int = const_int 2"), "line 3, column 2: v1 is defined twice"),
-        (&format!("{head}end nowhere"), "line 2, column 5: expected `loop`, `link` or `exit`"),
-        (&format!("{head}end loop\n  loop"), "line 3, column 3: an instruction after the end of the trace"),
-        (&format!("{head}end loop\ns1: [f0 ip=1 top=1]"), "line 3, column 1: snapshots are numbered in order: expected s0"),
-        (&format!("{head}end loop\ns0: [f0 ip=1 top=1] reason bored"), "line 3, column 28: there is no reason `bored`"),
-        (&format!("{head}end loop\ns0: [f0 ip=1 top=1 1=v0"), "line 3, column 24: expected a number that fits 32 bits"),
-        (&format!("{head}end loop\nf2: caller f0"), "line 3, column 1: inlined frames are numbered in order: expected f1"),
+        (
+            "trace root tree x",
+            "line 1, column 17: expected a number that fits 32 bits",
+        ),
+        (
+            "trace root",
+            "line 1, column 1: the trace has no `end` line",
+        ),
+        (
+            &format!("{head}  v0: int = const_imt 1"),
+            "line 2, column 13: there is no uop `const_imt`",
+        ),
+        (
+            &format!("{head}  const_int 1"),
+            "line 2, column 3: const_int has a result, which needs a name",
+        ),
+        (
+            &format!("{head}  v1: int = set_ip 1"),
+            "line 2, column 3: set_ip has no result",
+        ),
+        (
+            &format!("{head}  v1: long = const_int 1"),
+            "line 2, column 7: expected `int`, `float` or `object`",
+        ),
+        (
+            &format!("{head}  v1: int = int_add v0 v0 @s0"),
+            "line 2, column 24: expected `,`",
+        ),
+        (
+            &format!("{head}  v1: int = int_add_imm v0, 4294967296"),
+            "line 2, column 29: expected an integer that fits 32 bits",
+        ),
+        (
+            &format!("{head}  v1: int = int_invert x"),
+            "line 2, column 24: expected a value (`v` and a number)",
+        ),
+        (
+            &format!("{head}  v1: int = const_int 1 2"),
+            "line 2, column 25: expected the end of the line",
+        ),
+        (
+            &format!("{head}  v1: int = const_int 1\n v1: int = const_int 2"),
+            "line 3, column 2: v1 is defined twice",
+        ),
+        (
+            &format!("{head}end nowhere"),
+            "line 2, column 5: expected `loop`, `link` or `exit`",
+        ),
+        (
+            &format!("{head}end loop\n  loop"),
+            "line 3, column 3: an instruction after the end of the trace",
+        ),
+        (
+            &format!("{head}end loop\ns1: [f0 ip=1 top=1]"),
+            "line 3, column 1: snapshots are numbered in order: expected s0",
+        ),
+        (
+            &format!("{head}end loop\ns0: [f0 ip=1 top=1] reason bored"),
+            "line 3, column 28: there is no reason `bored`",
+        ),
+        (
+            &format!("{head}end loop\ns0: [f0 ip=1 top=1 1=v0"),
+            "line 3, column 24: expected a number that fits 32 bits",
+        ),
+        (
+            &format!("{head}end loop\nf2: caller f0"),
+            "line 3, column 1: inlined frames are numbered in order: expected f1",
+        ),
     ];
     for (text, message) in cases {
         assert_eq!(parse(text).expect_err(text).to_string(), message, "{text}");

@@ -4,14 +4,22 @@
 #[inline]
 pub fn floor_div(a: i64, b: i64) -> Option<i64> {
     let quotient = a.checked_div(b)?;
-    Some(if a % b != 0 && (a < 0) != (b < 0) { quotient - 1 } else { quotient })
+    Some(if a % b != 0 && (a < 0) != (b < 0) {
+        quotient - 1
+    } else {
+        quotient
+    })
 }
 
 /// `a % b`, with the sign of `b`.
 #[inline]
 pub fn floor_mod(a: i64, b: i64) -> Option<i64> {
     let rest = a.checked_rem(b)?;
-    Some(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+    Some(if rest != 0 && (rest < 0) != (b < 0) {
+        rest + b
+    } else {
+        rest
+    })
 }
 
 /// `a << b`, if `b` is in 0..=63 and no bits are lost.
@@ -50,12 +58,18 @@ mod tests {
 
     #[test]
     fn division_rounds_as_python_does() {
-        assert_eq!([7, -7, 7, -7].map(|a| floor_div(a, 2)), [Some(3), Some(-4), Some(3), Some(-4)]);
+        assert_eq!(
+            [7, -7, 7, -7].map(|a| floor_div(a, 2)),
+            [Some(3), Some(-4), Some(3), Some(-4)]
+        );
         assert_eq!((floor_div(7, -2), floor_mod(7, -2)), (Some(-4), Some(-1)));
         assert_eq!((floor_div(-7, -2), floor_mod(-7, -2)), (Some(3), Some(-1)));
         assert_eq!((floor_div(-6, 2), floor_mod(-6, 2)), (Some(-3), Some(0)));
         assert_eq!((floor_div(1, 0), floor_mod(1, 0)), (None, None));
-        assert_eq!((floor_div(i64::MIN, -1), floor_mod(i64::MIN, -1)), (None, None));
+        assert_eq!(
+            (floor_div(i64::MIN, -1), floor_mod(i64::MIN, -1)),
+            (None, None)
+        );
     }
 
     #[test]
@@ -64,14 +78,24 @@ mod tests {
         assert_eq!(shl(1, 63), None);
         assert_eq!(shl(-1, 63), Some(i64::MIN));
         assert_eq!([shl(0, 64), shl(1, -1)], [None, None]);
-        assert_eq!([shr(-5, 1), shr(-5, 1000), shr(5, 64), shr(5, -1)], [Some(-3), Some(-1), Some(0), None]);
+        assert_eq!(
+            [shr(-5, 1), shr(-5, 1000), shr(5, 64), shr(5, -1)],
+            [Some(-3), Some(-1), Some(0), None]
+        );
     }
 
     #[test]
     fn floats_that_fit() {
         assert_eq!(from_float(-1.9), Some(-1));
         assert_eq!(from_float(i64::MIN as f64), Some(i64::MIN));
-        assert_eq!([from_float(f64::NAN), from_float(9.3e18), from_float(f64::NEG_INFINITY)], [None; 3]);
+        assert_eq!(
+            [
+                from_float(f64::NAN),
+                from_float(9.3e18),
+                from_float(f64::NEG_INFINITY)
+            ],
+            [None; 3]
+        );
         assert_eq!(true_div(1, 0), None);
         assert_eq!(true_div(1 << 54, 1), None);
         assert_eq!(true_div(-7, 2), Some(-3.5));

@@ -67,7 +67,11 @@ pub enum Step {
 impl Step {
     #[inline]
     fn check(holds: bool) -> Step {
-        if holds { Step::Next(0) } else { Step::GuardFailed }
+        if holds {
+            Step::Next(0)
+        } else {
+            Step::GuardFailed
+        }
     }
     #[inline]
     fn guarded(result: Option<i64>) -> Step {
@@ -82,11 +86,19 @@ impl Step {
     }
     #[inline]
     fn object(result: u64) -> Step {
-        if result == 0 { Step::Raised } else { Step::Next(result) }
+        if result == 0 {
+            Step::Raised
+        } else {
+            Step::Next(result)
+        }
     }
     #[inline]
     fn status(result: i32) -> Step {
-        if result < 0 { Step::Raised } else { Step::Next(result as u64) }
+        if result < 0 {
+            Step::Raised
+        } else {
+            Step::Next(result as u64)
+        }
     }
 }
 
@@ -120,7 +132,8 @@ pub fn unbox_int<H: Host + ?Sized>(host: &H, object: u64) -> Option<i64> {
         0 | 1 => Some(sign * i64::from(digit(0))),
         2 => Some(sign * (i64::from(digit(0)) | i64::from(digit(1)) << 30)),
         3 => {
-            let magnitude = i128::from(digit(0)) | i128::from(digit(1)) << 30 | i128::from(digit(2)) << 60;
+            let magnitude =
+                i128::from(digit(0)) | i128::from(digit(1)) << 30 | i128::from(digit(2)) << 60;
             i64::try_from(i128::from(sign) * magnitude).ok()
         }
         _ => None,
@@ -201,7 +214,10 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
         Uop::GuardFloatLe => Step::check(fa <= fb),
         Uop::GuardFloatEq => Step::check(fa == fb),
         Uop::GuardFloatNotLt => Step::check(fa.partial_cmp(&fb) != Some(Ordering::Less)),
-        Uop::GuardFloatNotLe => Step::check(matches!(fa.partial_cmp(&fb), None | Some(Ordering::Greater))),
+        Uop::GuardFloatNotLe => Step::check(matches!(
+            fa.partial_cmp(&fb),
+            None | Some(Ordering::Greater)
+        )),
         Uop::GuardFloatNe => Step::check(fa != fb),
         Uop::LeafFloat1 => Step::float(host.call_float1(imm, fa)),
         Uop::LeafFloat2 => Step::float(host.call_float2(imm, fa, fb)),
@@ -264,7 +280,9 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
             Next(0)
         }
         Uop::PollWord32 | Uop::PollWord64 => Step::check(host.poll()),
-        Uop::GuardNoFrameObject => Step::check(host.load64(host.frame() + layout::FRAME_OBJECT as u64) == 0),
+        Uop::GuardNoFrameObject => {
+            Step::check(host.load64(host.frame() + layout::FRAME_OBJECT as u64) == 0)
+        }
         Uop::GuardValid => Step::check(host.load32(imm) == 0),
 
         Uop::ListLen | Uop::TupleLen => Next(host.load64(a + layout::VAR_SIZE as u64)),
@@ -276,10 +294,16 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
             host.store64(address, c);
             Next(item)
         }
-        Uop::TupleItem => Next(host.load64((a + layout::TUPLE_ITEMS as u64).wrapping_add(b.wrapping_mul(8)))),
-        Uop::TupleItemImm => Next(host.load64((a + layout::TUPLE_ITEMS as u64).wrapping_add(imm.wrapping_mul(8)))),
+        Uop::TupleItem => {
+            Next(host.load64((a + layout::TUPLE_ITEMS as u64).wrapping_add(b.wrapping_mul(8))))
+        }
+        Uop::TupleItemImm => {
+            Next(host.load64((a + layout::TUPLE_ITEMS as u64).wrapping_add(imm.wrapping_mul(8))))
+        }
 
-        Uop::LoadObject | Uop::LoadInt | Uop::IterLoad | Uop::IterSequence => Next(host.load64(a.wrapping_add(imm))),
+        Uop::LoadObject | Uop::LoadInt | Uop::IterLoad | Uop::IterSequence => {
+            Next(host.load64(a.wrapping_add(imm)))
+        }
         Uop::LoadInt32 => Next(host.load32(a.wrapping_add(imm)).into()),
         Uop::StoreObject | Uop::IterStore => {
             host.store64(a.wrapping_add(imm), b);

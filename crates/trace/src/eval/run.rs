@@ -38,7 +38,12 @@ pub fn run<H: Host + ?Sized>(trace: &Trace, host: &mut H, params: &[u64], limit:
 }
 
 /// Evaluates a trace from its loop start. `args` are the bits of its loop parameters, in order.
-pub fn run_loop<H: Host + ?Sized>(trace: &Trace, host: &mut H, args: &[u64], limit: u64) -> Outcome {
+pub fn run_loop<H: Host + ?Sized>(
+    trace: &Trace,
+    host: &mut H,
+    args: &[u64],
+    limit: u64,
+) -> Outcome {
     let mut values = vec![0; trace.insts.len()];
     for (param, &bits) in trace.loop_params.iter().zip(args) {
         values[param.value.index()] = bits;
@@ -48,7 +53,11 @@ pub fn run_loop<H: Host + ?Sized>(trace: &Trace, host: &mut H, args: &[u64], lim
 
 /// The first instruction of the loop after the phis.
 fn after_phis(trace: &Trace) -> usize {
-    trace.phis().last().or(trace.loop_start).map_or(trace.insts.len(), |last| last.index() + 1)
+    trace
+        .phis()
+        .last()
+        .or(trace.loop_start)
+        .map_or(trace.insts.len(), |last| last.index() + 1)
 }
 
 fn run_from<H: Host + ?Sized>(
@@ -75,7 +84,13 @@ fn run_from<H: Host + ?Sized>(
                     at = after_phis(trace);
                     continue;
                 }
-                _ => return Outcome { stop: Stop::End, values, iterations },
+                _ => {
+                    return Outcome {
+                        stop: Stop::End,
+                        values,
+                        iterations,
+                    };
+                }
             }
         };
         if inst.uop == Uop::Param {
@@ -85,8 +100,16 @@ fn run_from<H: Host + ?Sized>(
                 Step::Next(_) => {}
                 left => {
                     let raised = left == Step::Raised;
-                    let stop = Stop::Exit { at: ValueId(at as u32), snapshot: inst.snapshot, raised };
-                    return Outcome { stop, values, iterations };
+                    let stop = Stop::Exit {
+                        at: ValueId(at as u32),
+                        snapshot: inst.snapshot,
+                        raised,
+                    };
+                    return Outcome {
+                        stop,
+                        values,
+                        iterations,
+                    };
                 }
             }
         }

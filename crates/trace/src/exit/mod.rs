@@ -9,7 +9,7 @@
 //!        go on at 10 with top 3
 //! ```
 //!
-//! A plan names values of the trace ([`ValueId`]); the engine keeps it with locations instead ([`Plans::push_mapped`]).
+//! A plan names values of the trace ([`crate::ir::ValueId`]); the engine keeps it with locations instead ([`Plans::push_mapped`]).
 //! [`restore`] carries a plan out on anything that can read values and write frames, so that the engine and the evaluator
 //! share one driver.
 
@@ -127,7 +127,7 @@ struct Ranges {
     owned: [u32; 2],
 }
 
-/// A set of plans. `V` names a value: [`ValueId`], or a location once registers are chosen.
+/// A set of plans. `V` names a value: [`crate::ir::ValueId`], or a location once registers are chosen.
 #[derive(Clone, Debug)]
 pub struct Plans<V> {
     plans: Vec<Ranges>,
@@ -176,9 +176,16 @@ impl<'a, V: Copy> Plan<'a, V> {
             source(frame.function);
             self.writes(frame).iter().for_each(|w| source(w.value));
         }
-        self.increfs.iter().chain(self.decrefs).for_each(|c| source(c.object));
+        self.increfs
+            .iter()
+            .chain(self.decrefs)
+            .for_each(|c| source(c.object));
         self.stores.iter().for_each(|s| source(s.object));
-        let raws = self.makes.iter().map(|m| m.from).chain(self.stores.iter().map(|s| s.value));
+        let raws = self
+            .makes
+            .iter()
+            .map(|m| m.from)
+            .chain(self.stores.iter().map(|s| s.value));
         for raw in raws {
             if let Raw::Value(value) = raw {
                 visit(value);
@@ -241,30 +248,63 @@ impl<V: Copy> Plans<V> {
         }
     }
     /// Adds a plan with other names for its values, such as their locations at one particular exit.
-    pub fn push_mapped<W: Copy>(&mut self, plan: Plan<'_, W>, mut name: impl FnMut(W) -> V) -> PlanId {
+    pub fn push_mapped<W: Copy>(
+        &mut self,
+        plan: Plan<'_, W>,
+        mut name: impl FnMut(W) -> V,
+    ) -> PlanId {
         let mut start = self.begin(plan.snapshot);
-        self.makes.extend(plan.makes.iter().map(|m| Make { made: m.made, from: m.from.map(&mut name) }));
-        self.counts.extend(plan.increfs.iter().map(|c| Count { object: c.object.map(&mut name), count: c.count }));
+        self.makes.extend(plan.makes.iter().map(|m| Make {
+            made: m.made,
+            from: m.from.map(&mut name),
+        }));
+        self.counts.extend(plan.increfs.iter().map(|c| Count {
+            object: c.object.map(&mut name),
+            count: c.count,
+        }));
         start.increfs[1] = self.counts.len() as u32;
         start.decrefs[0] = start.increfs[1];
-        self.counts.extend(plan.decrefs.iter().map(|c| Count { object: c.object.map(&mut name), count: c.count }));
+        self.counts.extend(plan.decrefs.iter().map(|c| Count {
+            object: c.object.map(&mut name),
+            count: c.count,
+        }));
         for frame in plan.frames {
             let first_write = self.writes.len() as u32;
-            self.writes.extend(plan.writes(frame).iter().map(|w| SlotWrite {
-                slot: w.slot,
-                value: w.value.map(&mut name),
-                release_old: w.release_old,
-            }));
-            let PlanFrame { frame: id, ip, top, code, return_ip, function, write_count, .. } = *frame;
+            self.writes
+                .extend(plan.writes(frame).iter().map(|w| SlotWrite {
+                    slot: w.slot,
+                    value: w.value.map(&mut name),
+                    release_old: w.release_old,
+                }));
+            let PlanFrame {
+                frame: id,
+                ip,
+                top,
+                code,
+                return_ip,
+                function,
+                write_count,
+                ..
+            } = *frame;
             let function = function.map(&mut name);
-            self.frames.push(PlanFrame { frame: id, ip, top, code, return_ip, function, first_write, write_count });
+            self.frames.push(PlanFrame {
+                frame: id,
+                ip,
+                top,
+                code,
+                return_ip,
+                function,
+                first_write,
+                write_count,
+            });
         }
         self.stores.extend(plan.stores.iter().map(|s| Store {
             object: s.object.map(&mut name),
             offset: s.offset,
             value: s.value.map(&mut name),
         }));
-        self.owned.extend(plan.owned.iter().map(|&(v, n)| (name(v), n)));
+        self.owned
+            .extend(plan.owned.iter().map(|&(v, n)| (name(v), n)));
         self.finish(start)
     }
     fn begin(&self, snapshot: SnapshotId) -> Ranges {

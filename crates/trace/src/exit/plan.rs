@@ -44,12 +44,20 @@ pub fn plan_exits(trace: &Trace) -> Result<Exits, OwnershipError> {
         End::Exit(_) | End::Link { .. } => {}
         End::Loop(_) => state.check_back_edge(trace)?,
     }
-    Ok(Exits { plans: planner.plans, exits, end: state })
+    Ok(Exits {
+        plans: planner.plans,
+        exits,
+        end: state,
+    })
 }
 
 /// Plans one exit: the one before instruction `at` (the number of instructions: at the end) at this snapshot. For a
 /// recording that stops, and for a uop that raised while recording.
-pub fn plan_exit_at(trace: &Trace, at: usize, snapshot: SnapshotId) -> Result<Plans<ValueId>, OwnershipError> {
+pub fn plan_exit_at(
+    trace: &Trace,
+    at: usize,
+    snapshot: SnapshotId,
+) -> Result<Plans<ValueId>, OwnershipError> {
     let mut state = State::at(trace, at)?;
     let mut planner = Planner::new(trace);
     planner.plan(trace, &mut state, at, snapshot)?;
@@ -70,12 +78,24 @@ impl Planner {
     fn new(trace: &Trace) -> Planner {
         let count = trace.insts.len();
         let plans = Plans::with_capacity(count / 3 + 4);
-        Planner { plans, needed: vec![0; count], touched: Vec::with_capacity(32), made: Vec::with_capacity(16) }
+        Planner {
+            plans,
+            needed: vec![0; count],
+            touched: Vec::with_capacity(32),
+            made: Vec::with_capacity(16),
+        }
     }
 
     /// The source of an object, of which the frames need one more reference.
-    fn need(&mut self, trace: &Trace, at: usize, value: ValueId) -> Result<Source<ValueId>, OwnershipError> {
-        let Some(inst) = trace.insts.get(value.index()) else { return bad(at, format!("{value} does not exist")) };
+    fn need(
+        &mut self,
+        trace: &Trace,
+        at: usize,
+        value: ValueId,
+    ) -> Result<Source<ValueId>, OwnershipError> {
+        let Some(inst) = trace.insts.get(value.index()) else {
+            return bad(at, format!("{value} does not exist"));
+        };
         if is_null(inst) {
             return Ok(Source::Constant(0));
         }
@@ -94,11 +114,22 @@ impl Planner {
             Uop::BoxInt => BoxKind::Int,
             Uop::BoxFloat => BoxKind::Float,
             Uop::BoxBool => BoxKind::Bool(inst.imm),
-            _ => return bad(at, format!("an exit cannot make {value}, a sunk {}", inst.uop.name())),
+            _ => {
+                return bad(
+                    at,
+                    format!("an exit cannot make {value}, a sunk {}", inst.uop.name()),
+                );
+            }
         };
         let from = raw(trace, inst.args[0]);
         if trace.inst(inst.args[0]).sunk && matches!(from, Raw::Value(_)) {
-            return bad(at, format!("an exit cannot make {value} from {}, which is sunk too", inst.args[0]));
+            return bad(
+                at,
+                format!(
+                    "an exit cannot make {value} from {}, which is sunk too",
+                    inst.args[0]
+                ),
+            );
         }
         let number = self.made.len() as u32;
         self.made.push((value, number));
@@ -106,7 +137,13 @@ impl Planner {
         Ok(Source::Made(number))
     }
 
-    fn plan(&mut self, trace: &Trace, state: &mut State, at: usize, snapshot: SnapshotId) -> Result<PlanId, OwnershipError> {
+    fn plan(
+        &mut self,
+        trace: &Trace,
+        state: &mut State,
+        at: usize,
+        snapshot: SnapshotId,
+    ) -> Result<PlanId, OwnershipError> {
         if snapshot.index() >= trace.snapshots.len() {
             return bad(at, format!("{snapshot} does not exist"));
         }
@@ -115,18 +152,33 @@ impl Planner {
         self.made.clear();
         let frames = trace.frames(snapshot);
         if frames[0].top < state.stack_held() {
-            return bad(at, format!("{snapshot} has stack top {} but memory holds the stack to {}", frames[0].top, state.stack_held()));
+            return bad(
+                at,
+                format!(
+                    "{snapshot} has stack top {} but memory holds the stack to {}",
+                    frames[0].top,
+                    state.stack_held()
+                ),
+            );
         }
         for frame in frames {
             let first_write = self.plans.writes.len() as u32;
             let running = frame.frame.0 == 0;
             for &slot in trace.slots(frame) {
-                let memory = if running { state.slot(slot.slot) } else { SlotMemory::Dead };
+                let memory = if running {
+                    state.slot(slot.slot)
+                } else {
+                    SlotMemory::Dead
+                };
                 let held = matches!(memory, SlotMemory::Holds(value) if same_value(trace, value, slot.value));
                 if !held {
                     let value = self.need(trace, at, slot.value)?;
                     let release_old = memory != SlotMemory::Dead;
-                    self.plans.writes.push(SlotWrite { slot: slot.slot, value, release_old });
+                    self.plans.writes.push(SlotWrite {
+                        slot: slot.slot,
+                        value,
+                        release_old,
+                    });
                 }
             }
             let write_count = self.plans.writes.len() as u32 - first_write;
@@ -134,10 +186,23 @@ impl Planner {
                 (0, 0, Source::Constant(0))
             } else {
                 let inlined = &trace.inlined[frame.frame.index() - 1];
-                (inlined.code, inlined.return_ip, self.need(trace, at, inlined.function)?)
+                (
+                    inlined.code,
+                    inlined.return_ip,
+                    self.need(trace, at, inlined.function)?,
+                )
             };
             let (frame, ip, top) = (frame.frame, frame.ip, frame.top);
-            self.plans.frames.push(PlanFrame { frame, ip, top, code, return_ip, function, first_write, write_count });
+            self.plans.frames.push(PlanFrame {
+                frame,
+                ip,
+                top,
+                code,
+                return_ip,
+                function,
+                first_write,
+                write_count,
+            });
         }
         for store in trace.stores(snapshot) {
             self.plans.stores.push(Store {
@@ -151,9 +216,16 @@ impl Planner {
         ranges.decrefs[0] = ranges.increfs[1];
         state.forget_uncounted();
         for (value, owned) in state.all_owned() {
-            let needed = if trace.inst(value).sunk { 0 } else { self.needed[value.index()] };
+            let needed = if trace.inst(value).sunk {
+                0
+            } else {
+                self.needed[value.index()]
+            };
             if owned > needed {
-                self.plans.counts.push(Count { object: source(trace, value), count: owned - needed });
+                self.plans.counts.push(Count {
+                    object: source(trace, value),
+                    count: owned - needed,
+                });
             }
             self.plans.owned.push((value, owned));
         }
@@ -169,13 +241,23 @@ impl Planner {
             let inst = trace.inst(value);
             let needed = self.needed[value.index()];
             let (object, have) = if inst.sunk {
-                let number = self.made.iter().find(|(made, _)| *made == value).map_or(0, |m| m.1);
-                (Source::Made(number), u32::from(inst.uop.info().ownership.output_owned))
+                let number = self
+                    .made
+                    .iter()
+                    .find(|(made, _)| *made == value)
+                    .map_or(0, |m| m.1);
+                (
+                    Source::Made(number),
+                    u32::from(inst.uop.info().ownership.output_owned),
+                )
             } else {
                 (source(trace, value), state.owned(value).max(0) as u32)
             };
             if needed > have {
-                self.plans.counts.push(Count { object, count: needed - have });
+                self.plans.counts.push(Count {
+                    object,
+                    count: needed - have,
+                });
             }
         }
     }
@@ -183,15 +265,26 @@ impl Planner {
 
 #[cold]
 fn bad<T>(at: usize, message: String) -> Result<T, OwnershipError> {
-    Err(OwnershipError { at: ValueId(at as u32), message })
+    Err(OwnershipError {
+        at: ValueId(at as u32),
+        message,
+    })
 }
 
 fn source(trace: &Trace, value: ValueId) -> Source<ValueId> {
     let inst = trace.inst(value);
-    if inst.uop == Uop::ConstObject { Source::Constant(inst.imm) } else { Source::Value(value) }
+    if inst.uop == Uop::ConstObject {
+        Source::Constant(inst.imm)
+    } else {
+        Source::Value(value)
+    }
 }
 
 fn raw(trace: &Trace, value: ValueId) -> Raw<ValueId> {
     let inst = trace.inst(value);
-    if matches!(inst.uop, Uop::ConstInt | Uop::ConstFloat) { Raw::Constant(inst.imm) } else { Raw::Value(value) }
+    if matches!(inst.uop, Uop::ConstInt | Uop::ConstFloat) {
+        Raw::Constant(inst.imm)
+    } else {
+        Raw::Value(value)
+    }
 }

@@ -30,7 +30,9 @@ impl<V: Display + Copy> Display for Plan<'_, V> {
             match make.made {
                 BoxKind::Int => writeln!(f, "  make #{i} = int {}", make.from)?,
                 BoxKind::Float => writeln!(f, "  make #{i} = float {}", make.from)?,
-                BoxKind::Bool(table) => writeln!(f, "  make #{i} = bool {} of {table:#x}", make.from)?,
+                BoxKind::Bool(table) => {
+                    writeln!(f, "  make #{i} = bool {} of {table:#x}", make.from)?
+                }
             }
         }
         for count in self.increfs {
@@ -39,16 +41,28 @@ impl<V: Display + Copy> Display for Plan<'_, V> {
         for frame in self.frames {
             write!(f, "  {} ip={} top={}", frame.frame, frame.ip, frame.top)?;
             if frame.frame.0 > 0 {
-                write!(f, " function={} code={:#x} return={}", frame.function, frame.code, frame.return_ip)?;
+                write!(
+                    f,
+                    " function={} code={:#x} return={}",
+                    frame.function, frame.code, frame.return_ip
+                )?;
             }
             writeln!(f)?;
             for write in self.writes(frame) {
-                let old = if write.release_old { ", release the old" } else { "" };
+                let old = if write.release_old {
+                    ", release the old"
+                } else {
+                    ""
+                };
                 writeln!(f, "    {} = {}{old}", write.slot, write.value)?;
             }
         }
         for store in self.stores {
-            writeln!(f, "  store {}+{} = {}", store.object, store.offset, store.value)?;
+            writeln!(
+                f,
+                "  store {}+{} = {}",
+                store.object, store.offset, store.value
+            )?;
         }
         for count in self.decrefs {
             writeln!(f, "  decref {} {}", count.object, count.count)?;

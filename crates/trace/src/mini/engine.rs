@@ -29,7 +29,10 @@ pub struct Finished {
 /// Runs a program; `compile` decides what becomes of its loop (never called: `None`).
 pub fn run<'a>(program: &Program, mut compile: Option<&mut Compile<'_, 'a>>) -> Finished {
     let (mut host, constants) = program.start();
-    let mut at = Position { ip: 0, top: program.top() };
+    let mut at = Position {
+        ip: 0,
+        top: program.top(),
+    };
     let mut visits = 0;
     let mut entered = 0;
     let mut entry: Option<Entry<'a>> = None;
@@ -87,17 +90,30 @@ pub fn run<'a>(program: &Program, mut compile: Option<&mut Compile<'_, 'a>>) -> 
         host.heap.decref(constant);
     }
     let errors = host.finish();
-    Finished { state, errors, entered }
+    Finished {
+        state,
+        errors,
+        entered,
+    }
 }
 
 /// Leaves a recording by its end.
 pub fn leave_recording(host: &mut TestHost, recording: &Recording) {
-    let End::Exit(snapshot) = recording.trace.end else { return };
+    let End::Exit(snapshot) = recording.trace.end else {
+        return;
+    };
     match plan_exit_at(&recording.trace, recording.trace.insts.len(), snapshot) {
         Ok(plans) => {
             let mut leaving = host.leaving(|value: ValueId| recording.values[value.index()]);
-            restore(plans.plan(crate::exit::PlanId(0)), &mut leaving, &mut Scratch::default());
+            restore(
+                plans.plan(crate::exit::PlanId(0)),
+                &mut leaving,
+                &mut Scratch::default(),
+            );
         }
-        Err(error) => host.heap.errors.push(format!("the recording cannot be left: {error}\n{}", recording.trace)),
+        Err(error) => host.heap.errors.push(format!(
+            "the recording cannot be left: {error}\n{}",
+            recording.trace
+        )),
     }
 }

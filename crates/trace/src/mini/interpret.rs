@@ -60,14 +60,20 @@ pub fn step(program: &Program, constants: &[u64], host: &mut TestHost, at: &mut 
         }
         Op::Binary(operator) => {
             let (a, b) = (host.slot(top - 2), host.slot(top - 1));
-            let (Some(x), Some(y)) = (number(host, a), number(host, b)) else { return Ran::Raised };
-            let Some(result) = binary(operator, x, y) else { return Ran::Raised };
+            let (Some(x), Some(y)) = (number(host, a), number(host, b)) else {
+                return Ran::Raised;
+            };
+            let Some(result) = binary(operator, x, y) else {
+                return Ran::Raised;
+            };
             let result = make(host, result);
             replace(host, at, 2, result);
         }
         Op::Compare(comparison) => {
             let (a, b) = (host.slot(top - 2), host.slot(top - 1));
-            let (Some(x), Some(y)) = (number(host, a), number(host, b)) else { return Ran::Raised };
+            let (Some(x), Some(y)) = (number(host, a), number(host, b)) else {
+                return Ran::Raised;
+            };
             let result = host.heap.bool(compare(comparison, &x, &y));
             replace(host, at, 2, result);
         }
@@ -96,13 +102,17 @@ pub fn step(program: &Program, constants: &[u64], host: &mut TestHost, at: &mut 
             }
         },
         Op::GetItem => {
-            let Some(address) = item_address(host, host.slot(top - 2), host.slot(top - 1)) else { return Ran::Raised };
+            let Some(address) = item_address(host, host.slot(top - 2), host.slot(top - 1)) else {
+                return Ran::Raised;
+            };
             let item = host.heap.load64(address);
             host.heap.incref(item);
             replace(host, at, 2, item);
         }
         Op::SetItem => {
-            let Some(address) = item_address(host, host.slot(top - 2), host.slot(top - 1)) else { return Ran::Raised };
+            let Some(address) = item_address(host, host.slot(top - 2), host.slot(top - 1)) else {
+                return Ran::Raised;
+            };
             let value = host.slot(top - 3);
             let old = host.heap.load64(address);
             host.heap.store64(address, value);
@@ -175,14 +185,18 @@ fn make(host: &mut TestHost, number: Number) -> u64 {
 
 /// The address of an item of a list, if there is one.
 fn item_address(host: &TestHost, list: u64, index: u64) -> Option<u64> {
-    if host.heap.type_of(list) != Some(Type::List) || !matches!(host.heap.type_of(index), Some(Type::Int | Type::Bool)) {
+    if host.heap.type_of(list) != Some(Type::List)
+        || !matches!(host.heap.type_of(index), Some(Type::Int | Type::Bool))
+    {
         return None;
     }
     let length = i128::from(host.heap.load64(list + layout::VAR_SIZE as u64));
     let index = host.heap.int_value(index);
     let index = if index < 0 { index + length } else { index };
     let items = host.heap.load64(list + layout::LIST_ITEMS as u64);
-    (0..length).contains(&index).then(|| items + 8 * index as u64)
+    (0..length)
+        .contains(&index)
+        .then(|| items + 8 * index as u64)
 }
 
 /// The next item of an iterator, a new reference.
@@ -196,8 +210,12 @@ fn next_item(host: &mut TestHost, iterator: u64) -> Option<u64> {
             }
             let value = host.heap.load64(field(layout::RANGE_ITER_START)) as i64;
             let by = host.heap.load64(field(layout::RANGE_ITER_STEP)) as i64;
-            host.heap.store64(field(layout::RANGE_ITER_START), value.wrapping_add(by) as u64);
-            host.heap.store64(field(layout::RANGE_ITER_LENGTH), (left - 1) as u64);
+            host.heap.store64(
+                field(layout::RANGE_ITER_START),
+                value.wrapping_add(by) as u64,
+            );
+            host.heap
+                .store64(field(layout::RANGE_ITER_LENGTH), (left - 1) as u64);
             Some(host.heap.int(value))
         }
         Type::ListIterator => {
@@ -211,8 +229,11 @@ fn next_item(host: &mut TestHost, iterator: u64) -> Option<u64> {
                 host.heap.decref(list);
                 return None;
             }
-            let item = host.heap.load64(host.heap.load64(list + layout::LIST_ITEMS as u64) + 8 * index);
-            host.heap.store64(field(layout::SEQUENCE_ITER_INDEX), index + 1);
+            let item = host
+                .heap
+                .load64(host.heap.load64(list + layout::LIST_ITEMS as u64) + 8 * index);
+            host.heap
+                .store64(field(layout::SEQUENCE_ITER_INDEX), index + 1);
             host.heap.incref(item);
             Some(item)
         }
@@ -232,7 +253,11 @@ fn binary(operator: Operator, a: Number, b: Number) -> Option<Number> {
     let (a, b) = match (a, b) {
         (Number::Int(a), Number::Int(b)) => {
             if let (Ok(a), Ok(b), FloorDiv | Mod) = (i64::try_from(a), i64::try_from(b), operator) {
-                let small = if operator == Mod { int::floor_mod(a, b) } else { int::floor_div(a, b) };
+                let small = if operator == Mod {
+                    int::floor_mod(a, b)
+                } else {
+                    int::floor_div(a, b)
+                };
                 if let Some(small) = small {
                     return Some(Number::Int(small.into()));
                 }
@@ -248,7 +273,13 @@ fn binary(operator: Operator, a: Number, b: Number) -> Option<Number> {
                 TrueDiv if b == 0 => return None,
                 TrueDiv => return Some(Number::Float(a as f64 / b as f64)),
                 Shl | Shr if b < 0 => return None,
-                Shl => if shifts.contains(&b) { a << b } else { 0 },
+                Shl => {
+                    if shifts.contains(&b) {
+                        a << b
+                    } else {
+                        0
+                    }
+                }
                 Shr => a >> b.min(100),
                 FloorDiv | Mod if b == 0 => return None,
                 // Rounds down: the rest has the sign of b.
@@ -270,7 +301,11 @@ fn binary(operator: Operator, a: Number, b: Number) -> Option<Number> {
 /// `a % b` with the sign of `b`, which is not 0.
 fn floor_rest(a: i128, b: i128) -> i128 {
     let rest = a % b;
-    if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
+    if rest != 0 && (rest < 0) != (b < 0) {
+        rest + b
+    } else {
+        rest
+    }
 }
 
 fn as_float(number: Number) -> f64 {

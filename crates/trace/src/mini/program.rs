@@ -114,7 +114,9 @@ pub const STACK: u32 = 8;
 impl Literal {
     /// Makes the object, a new reference.
     pub fn make(&self, host: &mut TestHost) -> u64 {
-        let all = |items: &[Literal], host: &mut TestHost| items.iter().map(|i| i.make(host)).collect::<Vec<_>>();
+        let all = |items: &[Literal], host: &mut TestHost| {
+            items.iter().map(|i| i.make(host)).collect::<Vec<_>>()
+        };
         match self {
             Literal::Unbound => 0,
             Literal::None => host.heap.none(),
@@ -166,33 +168,62 @@ impl Program {
     /// A random program with one loop that ends.
     pub fn random(random: &mut Random) -> Program {
         let locals = 3 + random.below(4);
-        let kinds = (0..locals).map(|_| random.pick(&[Kind::Int, Kind::Int, Kind::Float, Kind::Float, Kind::List, Kind::Any])).collect();
-        let mut writer = Writer { random, code: Vec::new(), constants: Vec::new(), kinds, reserved: 0 };
+        let kinds = (0..locals)
+            .map(|_| {
+                random.pick(&[
+                    Kind::Int,
+                    Kind::Int,
+                    Kind::Float,
+                    Kind::Float,
+                    Kind::List,
+                    Kind::Any,
+                ])
+            })
+            .collect();
+        let mut writer = Writer {
+            random,
+            code: Vec::new(),
+            constants: Vec::new(),
+            kinds,
+            reserved: 0,
+        };
         let mut values: Vec<Literal> = Vec::new();
         for slot in 0..locals {
             let same = writer.random.below(slot.max(1));
             let kind = writer.kinds[slot as usize];
-            let value = if slot > 0 && writer.random.one_in(6) && writer.kinds[same as usize] == kind {
-                Literal::SameAs(same)
-            } else if writer.random.one_in(30) {
-                Literal::Unbound
-            } else {
-                writer.literal(kind)
-            };
+            let value =
+                if slot > 0 && writer.random.one_in(6) && writer.kinds[same as usize] == kind {
+                    Literal::SameAs(same)
+                } else if writer.random.one_in(30) {
+                    Literal::Unbound
+                } else {
+                    writer.literal(kind)
+                };
             values.push(value);
         }
         let iterator = match writer.random.below(3) {
             0 => None,
             1 => {
                 let length = 3 + writer.random.below(20);
-                let kind = writer.random.pick(&[Kind::Int, Kind::Float, Kind::Any, Kind::List]);
+                let kind = writer
+                    .random
+                    .pick(&[Kind::Int, Kind::Float, Kind::Any, Kind::List]);
                 writer.kinds[0] = kind;
-                Some(Literal::ListIterator((0..length).map(|_| writer.literal(kind)).collect()))
+                Some(Literal::ListIterator(
+                    (0..length).map(|_| writer.literal(kind)).collect(),
+                ))
             }
             _ => {
-                let (start, step) = (writer.random.below(600) as i64 - 20, writer.random.below(5) as i64 - 2);
+                let (start, step) = (
+                    writer.random.below(600) as i64 - 20,
+                    writer.random.below(5) as i64 - 2,
+                );
                 writer.kinds[0] = Kind::Int;
-                Some(Literal::Range(start, step, 3 + i64::from(writer.random.below(30))))
+                Some(Literal::Range(
+                    start,
+                    step,
+                    3 + i64::from(writer.random.below(30)),
+                ))
             }
         };
         let mut exits = Vec::new();
@@ -206,10 +237,18 @@ impl Program {
             writer.kinds[0] = Kind::Int;
             let limit = 4 + writer.random.below(30) as i128;
             let near_the_end = writer.random.one_in(4);
-            let first = if near_the_end { i128::from(i64::MAX) - limit / 2 } else { 250 };
+            let first = if near_the_end {
+                i128::from(i64::MAX) - limit / 2
+            } else {
+                250
+            };
             values[0] = Literal::Int(first);
             let limit = writer.constant(Literal::Int(first + limit));
-            writer.code.extend([Op::LoadFast(0), Op::LoadConst(limit), Op::Compare(Comparison::Lt)]);
+            writer.code.extend([
+                Op::LoadFast(0),
+                Op::LoadConst(limit),
+                Op::Compare(Comparison::Lt),
+            ]);
             exits.push(writer.code.len());
             writer.code.push(Op::JumpIfFalse(0));
         }
@@ -219,7 +258,12 @@ impl Program {
         }
         if iterator.is_none() {
             let one = writer.constant(Literal::Int(1));
-            writer.code.extend([Op::LoadFast(0), Op::LoadConst(one), Op::Binary(Operator::Add), Op::StoreFast(0)]);
+            writer.code.extend([
+                Op::LoadFast(0),
+                Op::LoadConst(one),
+                Op::Binary(Operator::Add),
+                Op::StoreFast(0),
+            ]);
         }
         writer.code.push(Op::JumpBack(0));
         let end = writer.code.len() as u32;
@@ -231,7 +275,13 @@ impl Program {
             }
         }
         let warm = if writer.random.one_in(3) { 1 } else { 2 };
-        Program { code: writer.code, constants: writer.constants, locals: values, iterator, warm }
+        Program {
+            code: writer.code,
+            constants: writer.constants,
+            locals: values,
+            iterator,
+            warm,
+        }
     }
 }
 
@@ -308,8 +358,15 @@ impl Writer<'_> {
         if kind == Kind::Any || self.random.one_in(25) {
             return Some(self.random.pick(&all));
         }
-        let fit: Vec<u32> = all.into_iter().filter(|local| self.kinds[*local as usize] == kind).collect();
-        if fit.is_empty() { None } else { Some(self.random.pick(&fit)) }
+        let fit: Vec<u32> = all
+            .into_iter()
+            .filter(|local| self.kinds[*local as usize] == kind)
+            .collect();
+        if fit.is_empty() {
+            None
+        } else {
+            Some(self.random.pick(&fit))
+        }
     }
 
     fn target(&mut self) -> u32 {
@@ -318,12 +375,18 @@ impl Writer<'_> {
 
     /// Pushes a local or a constant.
     fn value(&mut self, kind: Kind) {
-        let local = if self.random.one_in(4) { None } else { self.local(kind) };
+        let local = if self.random.one_in(4) {
+            None
+        } else {
+            self.local(kind)
+        };
         match local {
             Some(local) => self.code.push(Op::LoadFast(local)),
             None => {
                 let literal = match kind {
-                    Kind::Int if self.random.one_in(2) => Literal::Int(i128::from(self.random.below(7)) - 2),
+                    Kind::Int if self.random.one_in(2) => {
+                        Literal::Int(i128::from(self.random.below(7)) - 2)
+                    }
                     Kind::Any => {
                         let kind = self.random_kind();
                         self.literal(kind)
@@ -348,7 +411,11 @@ impl Writer<'_> {
             self.value(Kind::Any);
             self.code.push(Op::Is);
         } else {
-            let other = if self.random.one_in(8) { Kind::Int } else { kind };
+            let other = if self.random.one_in(8) {
+                Kind::Int
+            } else {
+                kind
+            };
             self.value(other);
             let comparison = self.random.pick(&[Lt, Lt, Le, Eq, Ne]);
             self.code.push(Op::Compare(comparison));
@@ -361,7 +428,11 @@ impl Writer<'_> {
         }
         use Operator::*;
         if kind == Kind::Float {
-            let left = if self.random.one_in(6) { Kind::Int } else { Kind::Float };
+            let left = if self.random.one_in(6) {
+                Kind::Int
+            } else {
+                Kind::Float
+            };
             self.number(left, depth - 1);
             self.number(Kind::Float, depth - 1);
             let operator = self.random.pick(&[Add, Add, Sub, Mul, TrueDiv]);
@@ -369,7 +440,9 @@ impl Writer<'_> {
         }
         self.number(Kind::Int, depth - 1);
         self.number(Kind::Int, depth - 1);
-        let operator = self.random.pick(&[Add, Add, Add, Sub, Sub, Mul, FloorDiv, Mod, And, And, Or, Xor, Shl, Shr]);
+        let operator = self.random.pick(&[
+            Add, Add, Add, Sub, Sub, Mul, FloorDiv, Mod, And, And, Or, Xor, Shl, Shr,
+        ]);
         self.code.push(Op::Binary(operator));
     }
 
@@ -380,7 +453,8 @@ impl Writer<'_> {
         let mask = if self.random.one_in(2) { 1 } else { 3 };
         let mask = self.constant(Literal::Int(mask));
         self.value(Kind::Int);
-        self.code.extend([Op::LoadConst(mask), Op::Binary(Operator::And)]);
+        self.code
+            .extend([Op::LoadConst(mask), Op::Binary(Operator::And)]);
     }
 
     /// Pushes an object of this kind, usually.
@@ -435,8 +509,16 @@ impl Writer<'_> {
             3 => {
                 let a = self.target();
                 let kind = self.kinds[a as usize];
-                let b = self.local(kind).filter(|b| *b >= self.reserved).unwrap_or(a);
-                self.code.extend([Op::LoadFast(a), Op::LoadFast(b), Op::StoreFast(a), Op::StoreFast(b)]);
+                let b = self
+                    .local(kind)
+                    .filter(|b| *b >= self.reserved)
+                    .unwrap_or(a);
+                self.code.extend([
+                    Op::LoadFast(a),
+                    Op::LoadFast(b),
+                    Op::StoreFast(a),
+                    Op::StoreFast(b),
+                ]);
             }
             4 => {
                 let kind = self.random_kind();
@@ -445,7 +527,11 @@ impl Writer<'_> {
             }
             _ => {
                 let target = self.target();
-                let kind = if self.random.one_in(25) { self.random_kind() } else { self.kinds[target as usize] };
+                let kind = if self.random.one_in(25) {
+                    self.random_kind()
+                } else {
+                    self.kinds[target as usize]
+                };
                 self.expression(kind);
                 self.code.push(Op::StoreFast(target));
             }
@@ -464,7 +550,11 @@ impl Display for Program {
         writeln!(f, "recorded at visit {}", self.warm)?;
         for (ip, op) in self.code.iter().enumerate() {
             match op {
-                Op::LoadConst(constant) => writeln!(f, "{ip:3} LoadConst {:?}", self.constants[*constant as usize])?,
+                Op::LoadConst(constant) => writeln!(
+                    f,
+                    "{ip:3} LoadConst {:?}",
+                    self.constants[*constant as usize]
+                )?,
                 _ => writeln!(f, "{ip:3} {op:?}")?,
             }
         }

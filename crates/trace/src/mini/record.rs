@@ -66,29 +66,81 @@ struct Recorder<'a> {
 }
 
 /// Records from a loop header, until it comes round or something turns up that is not recorded.
-pub fn record(program: &Program, constants: &[u64], host: &mut TestHost, at: Position) -> Recording {
-    let mut recorder = Recorder::new(program, constants, host, Trace::new(program.locals.len() as u32, at.top), at);
-    recorder.slots[..at.top as usize].fill(Slot { value: ValueId::NONE, in_memory: true });
+pub fn record(
+    program: &Program,
+    constants: &[u64],
+    host: &mut TestHost,
+    at: Position,
+) -> Recording {
+    let mut recorder = Recorder::new(
+        program,
+        constants,
+        host,
+        Trace::new(program.locals.len() as u32, at.top),
+        at,
+    );
+    recorder.slots[..at.top as usize].fill(Slot {
+        value: ValueId::NONE,
+        in_memory: true,
+    });
     recorder.run()
 }
 
 /// Records a side trace from the beginning that its parent's exit gave, with the bits of its params, until the loop header.
-pub fn record_side(program: &Program, constants: &[u64], host: &mut TestHost, entry: SideEntry, params: &[u64]) -> Recording {
+pub fn record_side(
+    program: &Program,
+    constants: &[u64],
+    host: &mut TestHost,
+    entry: SideEntry,
+    params: &[u64],
+) -> Recording {
     let SideEntry { trace, ip, top, .. } = entry;
     let mut recorder = Recorder::new(program, constants, host, trace, Position { ip, top });
-    recorder.slots[..top as usize].fill(Slot { value: ValueId::NONE, in_memory: true });
+    recorder.slots[..top as usize].fill(Slot {
+        value: ValueId::NONE,
+        in_memory: true,
+    });
     for entry in &recorder.trace.entry_slots {
-        recorder.slots[entry.slot as usize] = Slot { value: entry.value, in_memory: entry.synced };
+        recorder.slots[entry.slot as usize] = Slot {
+            value: entry.value,
+            in_memory: entry.synced,
+        };
     }
     recorder.begin_side(params);
     recorder.run()
 }
 
 impl<'a> Recorder<'a> {
-    fn new(program: &'a Program, constants: &'a [u64], host: &'a mut TestHost, trace: Trace, at: Position) -> Recorder<'a> {
-        let slots = vec![Slot { value: ValueId::NONE, in_memory: false }; program.locals.len() + super::program::STACK as usize];
-        let (values, facts) = (vec![0; trace.insts.len()], vec![Fact::default(); trace.insts.len()]);
-        Recorder { program, constants, host, trace, values, facts, slots, at, current: SnapshotId::NONE, escaped: false }
+    fn new(
+        program: &'a Program,
+        constants: &'a [u64],
+        host: &'a mut TestHost,
+        trace: Trace,
+        at: Position,
+    ) -> Recorder<'a> {
+        let slots = vec![
+            Slot {
+                value: ValueId::NONE,
+                in_memory: false
+            };
+            program.locals.len() + super::program::STACK as usize
+        ];
+        let (values, facts) = (
+            vec![0; trace.insts.len()],
+            vec![Fact::default(); trace.insts.len()],
+        );
+        Recorder {
+            program,
+            constants,
+            host,
+            trace,
+            values,
+            facts,
+            slots,
+            at,
+            current: SnapshotId::NONE,
+            escaped: false,
+        }
     }
 
     /// Evaluates what a side trace begins with, and takes the references that its slots need.
@@ -103,23 +155,42 @@ impl<'a> Recorder<'a> {
             if inst.sunk {
                 continue;
             }
-            assert!(matches!(step(self.host, &inst, i, &mut self.values), Step::Next(_)), "a box cannot be made");
+            assert!(
+                matches!(step(self.host, &inst, i, &mut self.values), Step::Next(_)),
+                "a box cannot be made"
+            );
             let exact = match inst.uop {
                 Uop::BoxInt => Type::Int,
                 Uop::BoxFloat => Type::Float,
                 Uop::BoxBool => Type::Bool,
                 Uop::ConstObject if inst.imm != 0 => {
-                    let exact = self.type_of(ValueId(i as u32)).filter(|exact| *exact != Type::Noisy);
+                    let exact = self
+                        .type_of(ValueId(i as u32))
+                        .filter(|exact| *exact != Type::Noisy);
                     let immortal = self.host.heap.count(inst.imm).is_none();
-                    self.facts[i] = Fact { exact, raw: None, immortal, constant: true, not_null: true };
+                    self.facts[i] = Fact {
+                        exact,
+                        raw: None,
+                        immortal,
+                        constant: true,
+                        not_null: true,
+                    };
                     continue;
                 }
                 _ => continue,
             };
             let immortal = exact == Type::Bool;
-            self.facts[i] = Fact { exact: Some(exact), raw: Some(inst.args[0]), immortal, constant: false, not_null: true };
+            self.facts[i] = Fact {
+                exact: Some(exact),
+                raw: Some(inst.args[0]),
+                immortal,
+                constant: false,
+                not_null: true,
+            };
         }
-        let mut owned: Vec<i64> = (self.trace.insts.iter()).map(|inst| inst.uop.info().ownership.output_owned.into()).collect();
+        let mut owned: Vec<i64> = (self.trace.insts.iter())
+            .map(|inst| inst.uop.info().ownership.output_owned.into())
+            .collect();
         for &(value, count) in &self.trace.entry_owned {
             owned[value.index()] += i64::from(count);
         }
@@ -130,7 +201,10 @@ impl<'a> Recorder<'a> {
             }
             owned[value.index()] -= 1;
             if owned[value.index()] < 0 {
-                assert!(self.emit(Uop::IncRef, &[value], 0).is_ok(), "counting cannot fail");
+                assert!(
+                    self.emit(Uop::IncRef, &[value], 0).is_ok(),
+                    "counting cannot fail"
+                );
             }
         }
     }
@@ -151,7 +225,12 @@ impl<'a> Recorder<'a> {
         let end = self.snapshot(Reason::TraceEnd);
         self.trace.end = End::Exit(end);
         let Recorder { trace, values, .. } = self;
-        Recording { trace, values, complete: stop.is_none(), raised: matches!(stop, Some(Stop::Raised)) }
+        Recording {
+            trace,
+            values,
+            complete: stop.is_none(),
+            raised: matches!(stop, Some(Stop::Raised)),
+        }
     }
 
     fn poll(&mut self) -> Result<(), Stop> {
@@ -174,14 +253,32 @@ impl<'a> Recorder<'a> {
         let first = trace.slot_values.len() as u32;
         for (slot, content) in self.slots[..self.at.top as usize].iter().enumerate() {
             if content.value.is_some() {
-                trace.slot_values.push(SlotValue { slot: slot as u32, value: content.value });
+                trace.slot_values.push(SlotValue {
+                    slot: slot as u32,
+                    value: content.value,
+                });
             }
         }
         let count = trace.slot_values.len() as u32 - first;
-        let frame = FrameState { frame: FrameId(0), ip: self.at.ip, top: self.at.top, first, count };
+        let frame = FrameState {
+            frame: FrameId(0),
+            ip: self.at.ip,
+            top: self.at.top,
+            first,
+            count,
+        };
         trace.frame_states.push(frame);
-        let (first, first_store) = (trace.frame_states.len() as u32 - 1, trace.pending_stores.len() as u32);
-        trace.snapshots.push(Snapshot { first, count: 1, first_store, store_count: 0, reason });
+        let (first, first_store) = (
+            trace.frame_states.len() as u32 - 1,
+            trace.pending_stores.len() as u32,
+        );
+        trace.snapshots.push(Snapshot {
+            first,
+            count: 1,
+            first_store,
+            store_count: 0,
+            reason,
+        });
         self.current = SnapshotId(trace.snapshots.len() as u32 - 1);
         self.current
     }
@@ -194,7 +291,11 @@ impl<'a> Recorder<'a> {
 
     /// Emits and evaluates. A uop that leaves is not part of the trace.
     fn emit(&mut self, uop: Uop, args: &[ValueId], imm: u64) -> Result<ValueId, Stop> {
-        let snapshot = if uop.info().exit == Exit::Never { SnapshotId::NONE } else { self.snapshot(Reason::GuardFailed) };
+        let snapshot = if uop.info().exit == Exit::Never {
+            SnapshotId::NONE
+        } else {
+            self.snapshot(Reason::GuardFailed)
+        };
         let mut operands = [0; 3];
         for (operand, arg) in operands.iter_mut().zip(args) {
             *operand = self.bits(*arg);
@@ -245,7 +346,10 @@ impl<'a> Recorder<'a> {
         Ok(operands)
     }
     fn push(&mut self, value: ValueId) {
-        self.slots[self.at.top as usize] = Slot { value, in_memory: false };
+        self.slots[self.at.top as usize] = Slot {
+            value,
+            in_memory: false,
+        };
         self.at.top += 1;
     }
     fn push_borrowed(&mut self, value: ValueId) -> Result<(), Stop> {
@@ -264,7 +368,10 @@ impl<'a> Recorder<'a> {
             if before.is_some() {
                 *self.fact(taken) = *self.fact(before);
             }
-            self.slots[slot as usize] = Slot { value: taken, in_memory: false };
+            self.slots[slot as usize] = Slot {
+                value: taken,
+                in_memory: false,
+            };
         }
         self.at.top = slot;
         Ok(self.slots[slot as usize].value)
@@ -291,18 +398,27 @@ impl<'a> Recorder<'a> {
             return Ok(Release::Plain);
         }
         match self.type_of(value) {
-            Some(exact @ (Type::Int | Type::Float | Type::Bool | Type::None | Type::RangeIterator)) => {
+            Some(
+                exact @ (Type::Int | Type::Float | Type::Bool | Type::None | Type::RangeIterator),
+            ) => {
                 self.guard_type(value, exact)?;
                 return Ok(Release::Plain);
             }
-            Some(exact @ (Type::List | Type::ListIterator | Type::Tuple)) => self.guard_type(value, exact)?,
+            Some(exact @ (Type::List | Type::ListIterator | Type::Tuple)) => {
+                self.guard_type(value, exact)?
+            }
             _ if !fact.not_null => {
                 self.emit(Uop::GuardIsNot, &[value], 0)?;
                 self.fact(value).not_null = true;
             }
             _ => {}
         }
-        if self.host.heap.count(self.bits(value)).is_none_or(|count| count > 1) {
+        if self
+            .host
+            .heap
+            .count(self.bits(value))
+            .is_none_or(|count| count > 1)
+        {
             self.emit(Uop::GuardShared, &[value], 0)?;
             return Ok(Release::Plain);
         }
@@ -313,9 +429,15 @@ impl<'a> Recorder<'a> {
         let mut kinds = [Release::Nothing; N];
         for i in 0..N {
             kinds[i] = self.release_kind(values[i])?;
-            let plain_type = !matches!(self.fact(values[i]).exact, None | Some(Type::List | Type::ListIterator));
+            let plain_type = !matches!(
+                self.fact(values[i]).exact,
+                None | Some(Type::List | Type::ListIterator)
+            );
             // Found shared for each, but they may be the last two.
-            if kinds[i] == Release::Plain && !plain_type && (0..i).any(|j| self.bits(values[j]) == self.bits(values[i])) {
+            if kinds[i] == Release::Plain
+                && !plain_type
+                && (0..i).any(|j| self.bits(values[j]) == self.bits(values[i]))
+            {
                 return Err(Stop::Abort);
             }
         }
@@ -420,7 +542,13 @@ impl<'a> Recorder<'a> {
         };
         let value = self.emit(uop, &[raw], imm)?;
         let immortal = exact == Type::Bool;
-        *self.fact(value) = Fact { exact: Some(exact), raw: Some(raw), immortal, constant: false, not_null: true };
+        *self.fact(value) = Fact {
+            exact: Some(exact),
+            raw: Some(raw),
+            immortal,
+            constant: false,
+            not_null: true,
+        };
         Ok(value)
     }
     fn both(&self, a: ValueId, b: ValueId) -> Result<bool, Stop> {
@@ -462,11 +590,22 @@ impl<'a> Recorder<'a> {
             Operator::Shr => Uop::IntShr,
         };
         let raw = self.emit(uop, &[x, y], 0)?;
-        self.boxed(if uop == Uop::IntTrueDiv { Uop::BoxFloat } else { Uop::BoxInt }, raw)
+        self.boxed(
+            if uop == Uop::IntTrueDiv {
+                Uop::BoxFloat
+            } else {
+                Uop::BoxInt
+            },
+            raw,
+        )
     }
     fn compare(&mut self, comparison: Comparison, a: ValueId, b: ValueId) -> Result<ValueId, Stop> {
         let floats = self.both(a, b)?;
-        let (x, y) = if floats { (self.raw_float(a)?, self.raw_float(b)?) } else { (self.raw_int(a)?, self.raw_int(b)?) };
+        let (x, y) = if floats {
+            (self.raw_float(a)?, self.raw_float(b)?)
+        } else {
+            (self.raw_int(a)?, self.raw_int(b)?)
+        };
         let uop = match (comparison, floats) {
             (Comparison::Lt, false) => Uop::IntLt,
             (Comparison::Le, false) => Uop::IntLe,
@@ -505,7 +644,13 @@ impl<'a> Recorder<'a> {
                 let value = self.emit(Uop::ConstObject, &[], address)?;
                 let immortal = self.host.heap.count(address).is_none();
                 let exact = self.type_of(value).filter(|exact| *exact != Type::Noisy);
-                *self.fact(value) = Fact { exact, raw: None, immortal, constant: true, not_null: true };
+                *self.fact(value) = Fact {
+                    exact,
+                    raw: None,
+                    immortal,
+                    constant: true,
+                    not_null: true,
+                };
                 self.push_borrowed(value)?;
             }
             Op::StoreFast(slot) => {
@@ -525,9 +670,16 @@ impl<'a> Recorder<'a> {
                     self.emit(Uop::StoreSlot, &[value, old], slot.into())?;
                 } else {
                     self.emit(Uop::SyncSlot, &[value], slot.into())?;
-                    kind = if self.fact(old).immortal { Release::Nothing } else { kind };
+                    kind = if self.fact(old).immortal {
+                        Release::Nothing
+                    } else {
+                        kind
+                    };
                 }
-                self.slots[slot as usize] = Slot { value, in_memory: true };
+                self.slots[slot as usize] = Slot {
+                    value,
+                    in_memory: true,
+                };
                 self.release(old, kind)?;
             }
             Op::Binary(operator) => {
@@ -592,7 +744,15 @@ impl<'a> Recorder<'a> {
         let truth = self.bits(value) == self.host.heap.bool(true);
         let fact = *self.fact(value);
         if let Some(raw) = fact.raw {
-            self.emit(if truth { Uop::GuardTrue } else { Uop::GuardFalse }, &[raw], 0)?;
+            self.emit(
+                if truth {
+                    Uop::GuardTrue
+                } else {
+                    Uop::GuardFalse
+                },
+                &[raw],
+                0,
+            )?;
         } else if !fact.constant {
             self.emit(Uop::GuardIs, &[value], self.bits(value))?;
             self.fact(value).exact = Some(Type::Bool);
@@ -613,8 +773,11 @@ impl<'a> Recorder<'a> {
     }
 
     fn range_next(&mut self, iterator: ValueId, target: u32) -> Result<(), Stop> {
-        let (start, step, length) =
-            (layout::RANGE_ITER_START as u64, layout::RANGE_ITER_STEP as u64, layout::RANGE_ITER_LENGTH as u64);
+        let (start, step, length) = (
+            layout::RANGE_ITER_START as u64,
+            layout::RANGE_ITER_STEP as u64,
+            layout::RANGE_ITER_LENGTH as u64,
+        );
         self.guard_type(iterator, Type::RangeIterator)?;
         let left = self.emit(Uop::IterLoad, &[iterator], length)?;
         if self.bits(left) as i64 <= 0 {
@@ -640,7 +803,11 @@ impl<'a> Recorder<'a> {
     fn list_next(&mut self, iterator: ValueId) -> Result<(), Stop> {
         let index_offset = layout::SEQUENCE_ITER_INDEX as u64;
         self.guard_type(iterator, Type::ListIterator)?;
-        let list = self.emit(Uop::IterSequence, &[iterator], layout::SEQUENCE_ITER_SEQUENCE as u64)?;
+        let list = self.emit(
+            Uop::IterSequence,
+            &[iterator],
+            layout::SEQUENCE_ITER_SEQUENCE as u64,
+        )?;
         self.emit(Uop::GuardIsNot, &[list], 0)?;
         let index = self.emit(Uop::IterLoad, &[iterator], index_offset)?;
         let length = self.emit(Uop::ListLen, &[list], 0)?;
@@ -696,7 +863,11 @@ impl<'a> Recorder<'a> {
         let value = self.pop()?;
         self.own(value)?;
         let displaced = self.emit(Uop::ListExchange, &[items, position, value], 0)?;
-        let old_kind = if old_kind == Release::Nothing { Release::Plain } else { old_kind };
+        let old_kind = if old_kind == Release::Nothing {
+            Release::Plain
+        } else {
+            old_kind
+        };
         self.release(displaced, old_kind)?;
         self.release(list, list_kind)?;
         self.release(index, index_kind)?;

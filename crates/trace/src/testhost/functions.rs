@@ -100,8 +100,13 @@ fn number(host: &TestHost, object: u64) -> Option<f64> {
 }
 
 fn log(host: &mut TestHost, name: &str, objects: &[u64]) {
-    let objects: Vec<String> = objects.iter().map(|o| host.heap.describe_value(*o)).collect();
-    host.heap.log.push(format!("{name}({})", objects.join(", ")));
+    let objects: Vec<String> = objects
+        .iter()
+        .map(|o| host.heap.describe_value(*o))
+        .collect();
+    host.heap
+        .log
+        .push(format!("{name}({})", objects.join(", ")));
 }
 
 fn raise(host: &mut TestHost) -> u64 {
@@ -129,7 +134,9 @@ extern "C" fn same(a: u64) -> u64 {
 extern "C" fn add(a: u64, b: u64) -> u64 {
     with_host(|host| {
         log(host, "add", &[a, b]);
-        let both_ints = [a, b].iter().all(|o| matches!(host.heap.type_of(*o), Some(Type::Int | Type::Bool)));
+        let both_ints = [a, b]
+            .iter()
+            .all(|o| matches!(host.heap.type_of(*o), Some(Type::Int | Type::Bool)));
         if both_ints {
             let sum = host.heap.int_value(a) + host.heap.int_value(b);
             return host.heap.any_int(sum);
@@ -174,8 +181,13 @@ extern "C" fn equal(a: u64, b: u64) -> i32 {
 extern "C" fn set_item(list: u64, index: u64, value: u64) -> i32 {
     with_host(|host| {
         log(host, "set_item", &[index, value]);
-        let is_list = host.heap.type_of(list) == Some(Type::List) && host.heap.type_of(index) == Some(Type::Int);
-        let index = if is_list { host.heap.int_value(index) } else { -1 };
+        let is_list = host.heap.type_of(list) == Some(Type::List)
+            && host.heap.type_of(index) == Some(Type::Int);
+        let index = if is_list {
+            host.heap.int_value(index)
+        } else {
+            -1
+        };
         if index < 0 || index >= i128::from(host.heap.load64(list + layout::VAR_SIZE as u64)) {
             raise(host);
             return -1;
@@ -224,7 +236,9 @@ pub extern "C" fn vectorcall(callable: u64, args: u64, count: u64, _names: u64) 
     with_host(|host| {
         let count = (count & !layout::VECTORCALL_ARGUMENTS_OFFSET).min(layout::ARGS as u64 - 1);
         // SAFETY: the address of argument 1 of the outgoing argument area.
-        let args: Vec<u64> = (0..count as usize).map(|i| unsafe { *(args as *const u64).add(i) }).collect();
+        let args: Vec<u64> = (0..count as usize)
+            .map(|i| unsafe { *(args as *const u64).add(i) })
+            .collect();
         log(host, "vectorcall", &args);
         if host.heap.type_of(callable) != Some(Type::Noisy) {
             return raise(host);
@@ -293,7 +307,9 @@ pub fn host_types(host: &TestHost) -> HostTypes {
         small_int: |value| {
             let index = value.wrapping_sub(layout::SMALL_INT_MIN) as u64;
             let small = index < layout::SMALL_INT_COUNT;
-            small.then(|| with_host(|host| host.heap.small_ints() + index * layout::SMALL_INT_STRIDE as u64))
+            small.then(|| {
+                with_host(|host| host.heap.small_ints() + index * layout::SMALL_INT_STRIDE as u64)
+            })
         },
         is_immortal: |object| with_host(|host| host.heap.count(object).is_none()),
     }

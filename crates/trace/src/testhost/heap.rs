@@ -98,10 +98,15 @@ impl Heap {
             heap.poke(address, IMMORTAL);
             heap.poke(address + 8, heap.types[0]);
         }
-        heap.small_ints = heap.memory(layout::SMALL_INT_COUNT as usize * layout::SMALL_INT_STRIDE / 8);
+        heap.small_ints =
+            heap.memory(layout::SMALL_INT_COUNT as usize * layout::SMALL_INT_STRIDE / 8);
         for i in 0..layout::SMALL_INT_COUNT {
             let address = heap.small_ints + i * layout::SMALL_INT_STRIDE as u64;
-            heap.fill_int(address, i128::from(layout::SMALL_INT_MIN + i as i64), Type::Int);
+            heap.fill_int(
+                address,
+                i128::from(layout::SMALL_INT_MIN + i as i64),
+                Type::Int,
+            );
             heap.poke(address, IMMORTAL);
         }
         heap.none = heap.object(Type::None, 2);
@@ -125,7 +130,14 @@ impl Heap {
             handle_alloc_error(layout);
         }
         let address = pointer as u64;
-        self.blocks.insert(address, Block { words: words.max(1), is: Type::Memory, freed: false });
+        self.blocks.insert(
+            address,
+            Block {
+                words: words.max(1),
+                is: Type::Memory,
+                freed: false,
+            },
+        );
         address
     }
 
@@ -149,9 +161,18 @@ impl Heap {
             magnitude >>= 30;
             digits += 1;
         }
-        let sign = if value == 0 { 1 } else if value < 0 { 2 } else { 0 };
+        let sign = if value == 0 {
+            1
+        } else if value < 0 {
+            2
+        } else {
+            0
+        };
         self.poke(address + 8, self.type_address(is));
-        self.poke(address + layout::INT_TAG as u64, (digits as u64) << 3 | sign);
+        self.poke(
+            address + layout::INT_TAG as u64,
+            (digits as u64) << 3 | sign,
+        );
         for (i, word) in words.iter().enumerate().take(digits.div_ceil(2).max(1)) {
             self.poke(address + layout::INT_DIGITS as u64 + 8 * i as u64, *word);
         }
@@ -159,7 +180,10 @@ impl Heap {
 
     /// The address of a type.
     pub fn type_address(&self, is: Type) -> u64 {
-        TYPES.iter().position(|t| *t == is).map_or(0, |i| self.types[i])
+        TYPES
+            .iter()
+            .position(|t| *t == is)
+            .map_or(0, |i| self.types[i])
     }
     /// The address of the object for -5.
     pub fn small_ints(&self) -> u64 {
@@ -251,20 +275,29 @@ impl Heap {
         if self.is_small_int(object) {
             return Some(Type::Int);
         }
-        self.blocks.get(&object).filter(|b| !b.freed && b.is != Type::Memory).map(|b| b.is)
+        self.blocks
+            .get(&object)
+            .filter(|b| !b.freed && b.is != Type::Memory)
+            .map(|b| b.is)
     }
     fn is_small_int(&self, object: u64) -> bool {
-        object.wrapping_sub(self.small_ints) < layout::SMALL_INT_COUNT * layout::SMALL_INT_STRIDE as u64
+        object.wrapping_sub(self.small_ints)
+            < layout::SMALL_INT_COUNT * layout::SMALL_INT_STRIDE as u64
     }
 
     /// Whether the 64-bit word at an address is in memory that is in use.
     fn valid(&self, address: u64) -> bool {
         let block = self.blocks.range(..=address).next_back();
-        address.is_multiple_of(4) && block.is_some_and(|(start, b)| !b.freed && address - start + 8 <= 8 * b.words as u64)
+        address.is_multiple_of(4)
+            && block.is_some_and(|(start, b)| !b.freed && address - start + 8 <= 8 * b.words as u64)
     }
     /// Reads a word; an address outside of memory in use is an error of the test, and reads as poison.
     pub fn load64(&self, address: u64) -> u64 {
-        if self.valid(address) { self.peek(address) } else { POISON }
+        if self.valid(address) {
+            self.peek(address)
+        } else {
+            POISON
+        }
     }
     /// Writes a word; an address outside of memory in use is noted as an error.
     pub fn store64(&mut self, address: u64, value: u64) {
@@ -304,10 +337,14 @@ impl Heap {
         let Some(is) = self.type_of(object) else {
             return self.errors.push("decref of what is no object".into());
         };
-        let Some(count) = self.count(object) else { return };
+        let Some(count) = self.count(object) else {
+            return;
+        };
         self.poke(object, count.wrapping_sub(1));
         match count {
-            0 => self.errors.push(format!("decref of a {is:?} with no references")),
+            0 => self
+                .errors
+                .push(format!("decref of a {is:?} with no references")),
             1 => self.free(object),
             _ => {}
         }
@@ -320,7 +357,8 @@ impl Heap {
         let mut items = Vec::new();
         self.children(object, is, &mut items);
         if is == Type::Noisy {
-            self.log.push(format!("death of noisy {}", self.peek(object + 16)));
+            self.log
+                .push(format!("death of noisy {}", self.peek(object + 16)));
         }
         if is == Type::List {
             self.free_block(self.peek(object + layout::LIST_ITEMS as u64));
@@ -353,14 +391,18 @@ impl Heap {
             }
             _ => return,
         };
-        out.extend((0..length(object + layout::VAR_SIZE as u64)).map(|i| self.load64(from + 8 * i)));
+        out.extend(
+            (0..length(object + layout::VAR_SIZE as u64)).map(|i| self.load64(from + 8 * i)),
+        );
     }
 
     /// Objects that are alive and not immortal.
     pub fn alive(&self) -> impl Iterator<Item = (u64, Type)> + '_ {
         self.blocks
             .iter()
-            .filter(|(address, b)| !b.freed && b.is != Type::Memory && self.count(**address).is_some())
+            .filter(|(address, b)| {
+                !b.freed && b.is != Type::Memory && self.count(**address).is_some()
+            })
             .map(|(address, b)| (*address, b.is))
     }
     /// Finds writes to freed objects (reference counts changed after the end).
@@ -370,14 +412,21 @@ impl Heap {
             .map(|(_, b)| b.is)
             .collect();
         for is in touched {
-            self.errors.push(format!("a {is:?} was used after it was freed"));
+            self.errors
+                .push(format!("a {is:?} was used after it was freed"));
         }
     }
 
     /// The value of an int, of up to four digits.
     pub fn int_value(&self, object: u64) -> i128 {
         let tag = self.load64(object + layout::INT_TAG as u64);
-        let digit = |i| u128::from(self.load64(object + layout::INT_DIGITS as u64 + 8 * (i / 2)) >> (32 * (i % 2)) as u32 & 0x3fff_ffff);
+        let digit = |i| {
+            u128::from(
+                self.load64(object + layout::INT_DIGITS as u64 + 8 * (i / 2))
+                    >> (32 * (i % 2)) as u32
+                    & 0x3fff_ffff,
+            )
+        };
         let magnitude: u128 = (0..tag >> 3).map(|i| digit(i) << (30 * i)).sum();
         (1 - (tag & layout::INT_SIGN_MASK) as i128) * magnitude as i128
     }
@@ -397,13 +446,19 @@ impl Heap {
     }
     fn describe_with(&self, object: u64, seen: &mut Vec<u64>, counts: bool) -> String {
         let Some(is) = self.type_of(object) else {
-            return if object == 0 { "null".into() } else { "garbage".into() };
+            return if object == 0 {
+                "null".into()
+            } else {
+                "garbage".into()
+            };
         };
         let mut text = match is {
             Type::None => return "None".into(),
             Type::Type => return "type".into(),
             Type::Bool => return format!("{}", self.int_value(object) != 0),
-            Type::Int if self.count(object).is_none() => return format!("{}", self.int_value(object)),
+            Type::Int if self.count(object).is_none() => {
+                return format!("{}", self.int_value(object));
+            }
             _ => match seen.iter().position(|o| *o == object) {
                 Some(number) => return format!("#{number}"),
                 None if counts => format!("#{}*{}=", seen.len(), self.load64(object)),
@@ -416,7 +471,11 @@ impl Heap {
             Type::Int => write!(text, "{}", self.int_value(object)),
             Type::Float => {
                 let value = self.float_value(object);
-                if value.is_nan() { write!(text, "nan") } else { write!(text, "{value:?}") }
+                if value.is_nan() {
+                    write!(text, "nan")
+                } else {
+                    write!(text, "{value:?}")
+                }
             }
             Type::RangeIterator => write!(
                 text,
@@ -426,15 +485,27 @@ impl Heap {
                 field(layout::RANGE_ITER_LENGTH)
             ),
             Type::ListIterator => {
-                let sequence = self.describe_with(field(layout::SEQUENCE_ITER_SEQUENCE) as u64, seen, counts);
-                write!(text, "iter({}, {sequence})", field(layout::SEQUENCE_ITER_INDEX))
+                let sequence =
+                    self.describe_with(field(layout::SEQUENCE_ITER_SEQUENCE) as u64, seen, counts);
+                write!(
+                    text,
+                    "iter({}, {sequence})",
+                    field(layout::SEQUENCE_ITER_INDEX)
+                )
             }
             Type::Noisy => write!(text, "noisy {}", field(16)),
             _ => {
                 let mut items = Vec::new();
                 self.children(object, is, &mut items);
-                let items: Vec<String> = items.into_iter().map(|item| self.describe_with(item, seen, counts)).collect();
-                let (open, close) = if is == Type::List { ('[', ']') } else { ('(', ')') };
+                let items: Vec<String> = items
+                    .into_iter()
+                    .map(|item| self.describe_with(item, seen, counts))
+                    .collect();
+                let (open, close) = if is == Type::List {
+                    ('[', ']')
+                } else {
+                    ('(', ')')
+                };
                 write!(text, "{open}{}{close}", items.join(", "))
             }
         };

@@ -56,7 +56,18 @@ impl TestHost {
         let poll_word = heap.memory(2);
         let args = heap.memory(layout::ARGS);
         let inlined = Vec::new();
-        TestHost { heap, frame, slots, poll_word, args, polls: None, raised: false, exit_ip: 0, exit_top: 0, inlined }
+        TestHost {
+            heap,
+            frame,
+            slots,
+            poll_word,
+            args,
+            polls: None,
+            raised: false,
+            exit_ip: 0,
+            exit_top: 0,
+            inlined,
+        }
     }
 
     /// Puts an object into a slot that is null; the slot takes over the reference.
@@ -99,9 +110,15 @@ impl TestHost {
             Stop::Exit { at, .. } => at,
             Stop::End => ValueId(trace.insts.len() as u32),
         };
-        let Some(&(_, plan)) = exits.exits.iter().find(|(exit, _)| *exit == at) else { return };
+        let Some(&(_, plan)) = exits.exits.iter().find(|(exit, _)| *exit == at) else {
+            return;
+        };
         let mut restorer = self.leaving(|value: ValueId| outcome.values[value.index()]);
-        restore(exits.plans.plan(plan), &mut restorer, &mut Scratch::default());
+        restore(
+            exits.plans.plan(plan),
+            &mut restorer,
+            &mut Scratch::default(),
+        );
     }
 
     /// Where the last exit left: the instruction and the stack top.
@@ -115,7 +132,11 @@ impl TestHost {
 
     /// A restorer for plans whose values are read by a function: for exits of machine code.
     pub fn leaving<V: Copy, F: FnMut(V) -> u64>(&mut self, values: F) -> Leaving<'_, V, F> {
-        Leaving { host: self, values, value: std::marker::PhantomData }
+        Leaving {
+            host: self,
+            values,
+            value: std::marker::PhantomData,
+        }
     }
 
     /// The state after an exit as text: instruction, slots below the top with all objects and their reference counts,
@@ -124,12 +145,23 @@ impl TestHost {
         let mut seen = Vec::new();
         let mut text = format!("f0 ip={} top={}\n", self.exit_ip, self.exit_top);
         for slot in 0..self.exit_top.min(self.slots) {
-            text += &format!("  {slot} = {}\n", self.heap.describe(self.slot(slot), &mut seen));
+            text += &format!(
+                "  {slot} = {}\n",
+                self.heap.describe(self.slot(slot), &mut seen)
+            );
         }
         for frame in &self.inlined {
             let function = self.heap.describe(frame.function, &mut seen);
-            let InlinedFrame { ip, top, code, return_ip, .. } = frame;
-            text += &format!("inlined ip={ip} top={top} code={code:#x} return={return_ip} function={function}\n");
+            let InlinedFrame {
+                ip,
+                top,
+                code,
+                return_ip,
+                ..
+            } = frame;
+            text += &format!(
+                "inlined ip={ip} top={top} code={code:#x} return={return_ip} function={function}\n"
+            );
             for (slot, object) in frame.slots.iter().enumerate() {
                 text += &format!("  {slot} = {}\n", self.heap.describe(*object, &mut seen));
             }
@@ -149,7 +181,9 @@ impl TestHost {
     /// Releases everything that the frame (below the top of the last exit) and the inlined frames hold; what is alive
     /// after that has leaked. Gives what went wrong at any time.
     pub fn finish(&mut self) -> Vec<String> {
-        let mut held: Vec<u64> = (0..self.exit_top.min(self.slots)).map(|slot| self.slot(slot)).collect();
+        let mut held: Vec<u64> = (0..self.exit_top.min(self.slots))
+            .map(|slot| self.slot(slot))
+            .collect();
         for frame in std::mem::take(&mut self.inlined) {
             held.push(frame.function);
             held.extend(frame.slots);
@@ -157,7 +191,11 @@ impl TestHost {
         for object in held.into_iter().filter(|o| *o != 0) {
             self.heap.decref(object);
         }
-        let mut leaked: Vec<String> = self.heap.alive().map(|(_, is)| format!("a {is:?} has leaked")).collect();
+        let mut leaked: Vec<String> = self
+            .heap
+            .alive()
+            .map(|(_, is)| format!("a {is:?} has leaked"))
+            .collect();
         leaked.sort();
         self.heap.errors.extend(leaked);
         self.heap.check_freed();
@@ -245,7 +283,9 @@ impl Host for TestHost {
 
 impl TestHost {
     fn no_helper(&mut self, helper: u64) -> u64 {
-        self.heap.errors.push(format!("there is no helper {helper} of that kind"));
+        self.heap
+            .errors
+            .push(format!("there is no helper {helper} of that kind"));
         0
     }
 }
@@ -276,12 +316,25 @@ impl<V: Copy, F: FnMut(V) -> u64> Restorer for Leaving<'_, V, F> {
         (0..count).for_each(|_| self.host.heap.decref(object));
     }
     fn frame(&mut self, frame: &PlanFrame<V>, function: u64) {
-        let PlanFrame { ip, top, code, return_ip, .. } = *frame;
+        let PlanFrame {
+            ip,
+            top,
+            code,
+            return_ip,
+            ..
+        } = *frame;
         if frame.frame.0 == 0 {
             (self.host.exit_ip, self.host.exit_top) = (ip, top);
         } else {
             let slots = vec![0; top as usize];
-            self.host.inlined.push(InlinedFrame { ip, top, code, return_ip, function, slots });
+            self.host.inlined.push(InlinedFrame {
+                ip,
+                top,
+                code,
+                return_ip,
+                function,
+                slots,
+            });
         }
     }
     fn write(&mut self, slot: u32, object: u64) -> u64 {
