@@ -37,11 +37,12 @@ fn attached() -> Option<&'static Attached> {
 
 /// Claims the tool and the watchers, and sets events on all code that exists. Nothing is claimed when it fails.
 pub fn attach() -> Result<(), String> {
-    let monitoring = Monitoring::claim(c"serigraph", on_jump, |_, _| Action::Disable).map_err(|e| {
-        // SAFETY: the GIL is held; the error says it all.
-        unsafe { ffi::PyErr_Clear() };
-        e.to_string()
-    })?;
+    let monitoring =
+        Monitoring::claim(c"serigraph", on_jump, |_, _| Action::Disable).map_err(|e| {
+            // SAFETY: the GIL is held; the error says it all.
+            unsafe { ffi::PyErr_Clear() };
+            e.to_string()
+        })?;
     let watchers = CodeWatcher::add(on_code).and_then(|codes| match DictWatcher::add(on_dict) {
         Err(error) => {
             codes.remove();
@@ -62,7 +63,12 @@ pub fn attach() -> Result<(), String> {
             Err(error.to_string())
         }
         Ok((codes, dicts, functions)) => {
-            let attached = Box::new(Attached { monitoring, codes, dicts, functions });
+            let attached = Box::new(Attached {
+                monitoring,
+                codes,
+                dicts,
+                functions,
+            });
             ATTACHED.store(Box::into_raw(attached), Ordering::Release);
             instrument_existing();
             Ok(())
@@ -77,8 +83,14 @@ pub fn detach() {
         return;
     }
     // SAFETY: it came from a box, and is out of reach now.
-    let Attached { monitoring, codes, dicts, functions } = *unsafe { Box::from_raw(attached) };
-    let (instrumented, watched) = state::with(|s| (std::mem::take(&mut s.instrumented), s.dependencies.clear()));
+    let Attached {
+        monitoring,
+        codes,
+        dicts,
+        functions,
+    } = *unsafe { Box::from_raw(attached) };
+    let (instrumented, watched) =
+        state::with(|s| (std::mem::take(&mut s.instrumented), s.dependencies.clear()));
     for address in instrumented {
         // SAFETY: code objects leave the set when they die.
         let code = unsafe { CodeRef::from_raw(ptr::with_exposed_provenance_mut(address)) };
@@ -105,10 +117,15 @@ pub fn is_watched_by_others(thread: Thread, code: CodeRef) -> bool {
 
 /// Has the interpreter tell when what a trace relies on changes. False if it cannot.
 pub fn watch(dependency: &Dependency, trace: u32) -> bool {
-    let Some(attached) = attached() else { return false };
+    let Some(attached) = attached() else {
+        return false;
+    };
     match *dependency {
         Dependency::Item { dict, key, .. } => {
-            let is_new = state::with(|s| s.dependencies.add_key(dict.expose_provenance(), key.addr(), trace));
+            let is_new = state::with(|s| {
+                s.dependencies
+                    .add_key(dict.expose_provenance(), key.addr(), trace)
+            });
             // SAFETY: the recorder holds the dict.
             !is_new || unsafe { attached.dicts.watch(dict) }.is_ok()
         }
@@ -123,8 +140,12 @@ fn on_jump(code: CodeRef, from: u32, to: u32) -> Action {
     if to > from {
         return Action::Disable;
     }
-    let Some(thread) = Thread::current() else { return Action::Continue };
-    let Some(frame) = thread.current_frame() else { return Action::Continue };
+    let Some(thread) = Thread::current() else {
+        return Action::Continue;
+    };
+    let Some(frame) = thread.current_frame() else {
+        return Action::Continue;
+    };
     // SAFETY: the interpreter calls this at a jump of the running frame, whose code this is.
     match unsafe { enter::at_back_edge(thread, frame, code, to) } {
         Answer::GoOn => Action::Continue,
@@ -137,12 +158,18 @@ fn on_code(event: CodeEvent, code: *mut PyObject) {
     // SAFETY: the interpreter passes a code object that lives during the call.
     let code = unsafe { CodeRef::from_raw(code) };
     match event {
-        CodeEvent::Create => instrument(code),
+        CodeEvent::Create => {
+            if may_loop(code) {
+                instrument(code);
+            }
+        }
         CodeEvent::Destroy => {
             let address = code.as_ptr().addr();
             let freed = state::with(|s| {
                 s.instrumented.remove(&address);
-                let Some(data) = s.codes.remove(&address) else { return Vec::new() };
+                let Some(data) = s.codes.remove(&address) else {
+                    return Vec::new();
+                };
                 for id in data.traces() {
                     s.retire(id, Reason::CodeDestroyed);
                 }
@@ -158,10 +185,12 @@ fn on_dict(event: DictEvent, dict: *mut PyObject, key: *mut PyObject, _value: *m
     let same = |known: usize| same_key(key, ptr::with_exposed_provenance_mut(known));
     state::with(|s| {
         let traces = match event {
-            DictEvent::Added | DictEvent::Modified | DictEvent::Deleted => {
-                s.dependencies.key_changed(dict.addr(), key.addr(), Some(&same))
+            DictEvent::Added | DictEvent::Modified | DictEvent::Deleted => s
+                .dependencies
+                .key_changed(dict.addr(), key.addr(), Some(&same)),
+            DictEvent::Cloned | DictEvent::Cleared => {
+                s.dependencies.dict_changed(dict.addr(), false)
             }
-            DictEvent::Cloned | DictEvent::Cleared => s.dependencies.dict_changed(dict.addr(), false),
             DictEvent::Deallocated => s.dependencies.dict_changed(dict.addr(), true),
         };
         for trace in traces {
@@ -179,7 +208,13 @@ fn same_key(key: *mut PyObject, known: *mut PyObject) -> bool {
             return ffi::PyUnicode_Check(key) != 0;
         }
         // The lowest two bits of the state say how a str is interned; two interned strs are equal only if they are one.
-        let interned = key.cast::<u8>().add(layout().str.state).cast::<u32>().read() & 3 != 0;
+        let interned = key
+            .cast::<u8>()
+            .add(layout().str.state)
+            .cast::<u32>()
+            .read()
+            & 3
+            != 0;
         !interned && ffi::PyUnicode_Compare(key, known) == 0
     }
 }
@@ -204,11 +239,32 @@ fn instrument(code: CodeRef) {
     if !state::with(|s| s.instrumented.insert(code.as_ptr().expose_provenance())) {
         return;
     }
-    if attached.monitoring.set_local_events(code, Events::Jump).is_err() {
+    if attached
+        .monitoring
+        .set_local_events(code, Events::Jump)
+        .is_err()
+    {
         // SAFETY: the GIL is held; without memory for the events, the code is not compiled, and that is all.
         unsafe { ffi::PyErr_Clear() };
         state::with(|s| s.instrumented.remove(&code.as_ptr().addr()));
     }
+}
+
+/// Whether new code might loop: a look at each unit for the opcode, which a cache entry may hold too. Most code of a program that
+/// starts has no loop, and is not worth decoding.
+fn may_loop(code: CodeRef) -> bool {
+    let Some(number) = Opcode::JumpBackward.number(minor()) else {
+        return false;
+    };
+    // SAFETY: the code units of a live code object; the GIL is held, and nothing here changes them.
+    let units =
+        unsafe { std::slice::from_raw_parts(code.first_unit(), code.unit_count() as usize) };
+    // In chunks, so that the compiler can look at many at once.
+    units.chunks(64).any(|chunk| {
+        chunk
+            .iter()
+            .fold(false, |found, unit| found | (*unit as u8 == number))
+    })
 }
 
 fn has_back_edge(code: CodeRef) -> bool {
@@ -231,7 +287,10 @@ fn instrument_existing() {
         // SAFETY: the interpreter passes a live object; the argument is the vector below.
         unsafe {
             if type_of(object) == api().function_type {
-                let code = *object.cast::<u8>().add(layout().function.code).cast::<*mut PyObject>();
+                let code = *object
+                    .cast::<u8>()
+                    .add(layout().function.code)
+                    .cast::<*mut PyObject>();
                 (*found.cast::<Vec<*mut PyObject>>()).push(code);
             }
         }
@@ -250,14 +309,21 @@ fn instrument_existing() {
     let mut seen = AddressSet::default();
     while let Some(object) = pending.pop() {
         // SAFETY: code objects that live: functions, frames and constants hold them, and nothing runs here that lets go.
-        let Some(code) = (unsafe { CodeRef::from_object(object) }) else { continue };
+        let Some(code) = (unsafe { CodeRef::from_object(object) }) else {
+            continue;
+        };
         if !seen.insert(object.addr()) {
             continue;
         }
         instrument(code);
         pending.extend(code_constants(code));
     }
-    log!(Debug, "{} code objects found, {} of them loop", seen.len(), state::with(|s| s.instrumented.len()));
+    log!(
+        Debug,
+        "{} code objects found, {} of them loop",
+        seen.len(),
+        state::with(|s| s.instrumented.len())
+    );
 }
 
 /// The constants of a code object that are code objects.

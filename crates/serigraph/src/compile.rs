@@ -11,15 +11,17 @@ use serigraph_cpython::{Owned, ffi, layout};
 use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget};
 use serigraph_stencil::{CodeError, StencilTable};
 use serigraph_trace::exit::{Exits, PlanId, Plans, plan_exits};
-use serigraph_trace::link::link;
 use serigraph_trace::ir::{SnapshotId, Trace, ValueId};
+use serigraph_trace::link::link;
 use serigraph_trace::opt::{self, OptOptions};
 use serigraph_trace::regalloc::liveness::is_constant;
 use serigraph_trace::regalloc::{self, Allocation, Location};
 use serigraph_uops::Reason;
 
 use crate::dump::Stage;
-use crate::executor::{Compiled, Executor, Exit, ExitState, Kind, ValidWord, entry_checks, link_checks};
+use crate::executor::{
+    Compiled, Executor, Exit, ExitState, Kind, ValidWord, entry_checks, link_checks,
+};
 use crate::header::TraceId;
 use crate::host_types::host_types;
 use crate::record::Dependency;
@@ -52,42 +54,68 @@ pub struct Job {
     pub valid: ValidWord,
 }
 
-/// Makes sure that there is memory for code, before anything is recorded.
+/// Makes sure that there is memory for code, before anything is recorded; cold traces make room.
 pub fn prepare(thread: Thread) -> Result<(), Reason> {
-    state::with(|s| {
+    let (result, freed) = state::with(|s| {
+        s.notice_fork(thread.as_ptr().addr());
+        let limit = s.options.limits.code_bytes;
         if s.memory.is_none() {
-            match native::code_memory(s.options.limits.code_bytes, thread) {
+            match native::code_memory(limit, thread) {
                 Ok(memory) => s.memory = Some(memory),
-                Err(error) => {
-                    log!(Warn, "{error}");
-                    return Err(Reason::OutOfMemory);
-                }
+                Err(error) => return (Err(reason_of(error)), Vec::new()),
             }
         }
-        match &s.memory {
-            Some(memory) if !memory.is_usable() => Err(Reason::OutOfMemory),
-            Some(memory) if memory.used() >= memory.limit() => Err(Reason::CodeMemoryFull),
-            _ => Ok(()),
+        let is_full = |s: &State| {
+            s.memory
+                .as_ref()
+                .is_none_or(|m| m.used() + s.trace_bytes + ROOM > limit)
+        };
+        let mut freed = Vec::new();
+        if is_full(s) && s.evict() {
+            freed = s.collect();
         }
-    })
+        let result = match &s.memory {
+            Some(memory) if !memory.is_usable() => Err(Reason::OutOfMemory),
+            _ if is_full(s) => Err(Reason::CodeMemoryFull),
+            _ => Ok(()),
+        };
+        (result, freed)
+    });
+    drop(freed);
+    result
 }
+
+/// Room that is wanted for a trace before it is recorded, in bytes.
+const ROOM: usize = 2048;
 
 fn reason_of(error: CodeError) -> Reason {
     log!(Warn, "{error}");
     match error {
         CodeError::Full(_) => Reason::CodeMemoryFull,
-        CodeError::Reserve(_) | CodeError::Unseal(_) | CodeError::Seal(_) | CodeError::Unusable => Reason::OutOfMemory,
+        CodeError::Reserve(_) | CodeError::Unseal(_) | CodeError::Seal(_) | CodeError::Unusable => {
+            Reason::OutOfMemory
+        }
         _ => Reason::VerifierFailed,
     }
 }
 
 /// The traces at the header that the recording has come to whose loops take the state it has left.
 fn targets(job: &Job) -> Vec<Rc<Compiled>> {
-    let Some(header) = job.reached else { return Vec::new() };
+    let Some(header) = job.reached else {
+        return Vec::new();
+    };
     state::with(|s| {
-        let executors =
-            s.codes.get(&job.code.as_ptr().addr()).and_then(|d| d.find(header)).map_or(&[][..], |h| &h.executors);
-        let linkable = |id: &TraceId| s.traces.get(*id).map(|t| t.compiled.clone()).filter(|c| c.machine.loop_entry.is_some() && c.accepts_link(job.frame));
+        let executors = s
+            .codes
+            .get(&job.code.as_ptr().addr())
+            .and_then(|d| d.find(header))
+            .map_or(&[][..], |h| &h.executors);
+        let linkable = |id: &TraceId| {
+            s.traces
+                .get(*id)
+                .map(|t| t.compiled.clone())
+                .filter(|c| c.machine.loop_entry.is_some() && c.accepts_link(job.frame))
+        };
         executors.iter().filter_map(linkable).collect()
     })
 }
@@ -104,17 +132,30 @@ struct Front {
 }
 
 /// Optimises and allocates. Touches nothing but its arguments.
-fn front(job: &Job, tree: Option<&Compiled>, target: Option<&Rc<Compiled>>) -> Result<Front, Reason> {
+fn front(
+    job: &Job,
+    tree: Option<&Compiled>,
+    target: Option<&Rc<Compiled>>,
+) -> Result<Front, Reason> {
     let types = host_types();
     let (passes, random_seed) = state::with(|s| (s.options.passes, s.options.random_registers));
-    let options = OptOptions { passes, report: None };
+    let options = OptOptions {
+        passes,
+        report: None,
+    };
     let began = Instant::now();
     let mut trace = job.trace.clone();
     let trace = match target {
         None => opt::optimise_loop(trace, &types, &options)?,
         Some(target) => {
             link(&mut trace, target.id, &target.trace, &types)?;
-            opt::optimise_linear(trace, tree.map(|t| &t.trace), Some(&target.trace), &types, &options)?
+            opt::optimise_linear(
+                trace,
+                tree.map(|t| &t.trace),
+                Some(&target.trace),
+                &types,
+                &options,
+            )?
         }
     };
     let exits = plan_exits(&trace).map_err(|error| {
@@ -124,11 +165,17 @@ fn front(job: &Job, tree: Option<&Compiled>, target: Option<&Rc<Compiled>>) -> R
     let optimised = Instant::now();
     let request = regalloc::Request {
         entry: &job.entry,
-        link: target.and_then(|t| t.machine.loop_entry.as_ref()).map(|(_, entry)| entry),
+        link: target
+            .and_then(|t| t.machine.loop_entry.as_ref())
+            .map(|(_, entry)| entry),
         max_slots: MAX_SLOTS,
         random_seed,
     };
-    let allocation = regalloc::allocate(&trace, &request, &StencilTarget::new(StencilTable::select()))?;
+    let allocation = regalloc::allocate(
+        &trace,
+        &request,
+        &StencilTarget::new(StencilTable::select()),
+    )?;
     Ok(Front {
         trace,
         exits,
@@ -144,7 +191,8 @@ fn front(job: &Job, tree: Option<&Compiled>, target: Option<&Rc<Compiled>>) -> R
 fn any_front(job: &Job) -> Result<Front, Reason> {
     let tree = state::with(|s| s.traces.get(job.trace.tree).map(|t| t.compiled.clone()));
     let run = |target: Option<&Rc<Compiled>>| {
-        catch_unwind(AssertUnwindSafe(|| front(job, tree.as_deref(), target))).unwrap_or(Err(Reason::VerifierFailed))
+        catch_unwind(AssertUnwindSafe(|| front(job, tree.as_deref(), target)))
+            .unwrap_or(Err(Reason::VerifierFailed))
     };
     if job.reached.is_none() {
         return run(None);
@@ -164,11 +212,21 @@ fn any_front(job: &Job) -> Result<Front, Reason> {
 
 /// The plans of the exits, with locations instead of values.
 fn located_plans(front: &Front) -> Result<(Plans<Location>, Vec<PlanId>), Reason> {
-    let Front { trace, exits, allocation, .. } = front;
+    let Front {
+        trace,
+        exits,
+        allocation,
+        ..
+    } = front;
     let mut plans = Plans::default();
     let mut ids = Vec::with_capacity(allocation.exits.len());
     if exits.exits.len() != allocation.exits.len() {
-        log!(Error, "{} exits were planned, {} allocated\n{trace}", exits.exits.len(), allocation.exits.len());
+        log!(
+            Error,
+            "{} exits were planned, {} allocated\n{trace}",
+            exits.exits.len(),
+            allocation.exits.len()
+        );
         return Err(Reason::VerifierFailed);
     }
     for (site, &(inst, plan)) in allocation.exits.iter().zip(&exits.exits) {
@@ -196,21 +254,32 @@ fn located_plans(front: &Front) -> Result<(Plans<Location>, Vec<PlanId>), Reason
 fn inline_bytes(trace: &Trace) -> usize {
     let frame_bytes = |code: u64| {
         // SAFETY: the handle of an inlined function's code, which the trace keeps alive.
-        let code = unsafe { CodeRef::from_raw(std::ptr::with_exposed_provenance_mut(code as usize)) };
+        let code =
+            unsafe { CodeRef::from_raw(std::ptr::with_exposed_provenance_mut(code as usize)) };
         code.frame_size() as usize * 8
     };
     let of_snapshot = |snapshot: u32| {
         let frames = trace.frames(SnapshotId(snapshot));
-        frames.iter().skip(1).map(|f| frame_bytes(trace.inlined[f.frame.index() - 1].code)).sum()
+        frames
+            .iter()
+            .skip(1)
+            .map(|f| frame_bytes(trace.inlined[f.frame.index() - 1].code))
+            .sum()
     };
-    (0..trace.snapshots.len() as u32).map(of_snapshot).max().unwrap_or(0)
+    (0..trace.snapshots.len() as u32)
+        .map(of_snapshot)
+        .max()
+        .unwrap_or(0)
 }
 
 /// Compiles and installs a trace. On failure the constants are given back, to be released when nothing is half done.
 pub fn compile(job: Job) -> Result<TraceId, (Reason, Vec<Owned>)> {
     let (id, is_selected) = state::with(|s| {
         let id = s.traces.new_number();
-        (id, s.options.only.as_ref().is_none_or(|only| only.contains(id)))
+        (
+            id,
+            s.options.only.as_ref().is_none_or(|only| only.contains(id)),
+        )
     });
     if !is_selected {
         return Err((Reason::NotSelected, job.constants));
@@ -224,7 +293,10 @@ pub fn compile(job: Job) -> Result<TraceId, (Reason, Vec<Owned>)> {
         Err(reason) => return Err((reason, job.constants)),
     };
     // Whoever changes what the trace relies on from here on throws it away.
-    let relies = job.dependencies.iter().all(|d| attach::watch(d, id) && holds(d));
+    let relies = job
+        .dependencies
+        .iter()
+        .all(|d| attach::watch(d, id) && holds(d));
     if !relies {
         state::with(|s| s.dependencies.forget(id));
         return Err((Reason::WorldChanged, job.constants));
@@ -246,7 +318,12 @@ fn holds(dependency: &Dependency) -> bool {
         }
         Dependency::Function { function, code } => {
             // SAFETY: the recorder holds the function.
-            let now = unsafe { *function.cast::<u8>().add(layout().function.code).cast::<*mut ffi::PyObject>() };
+            let now = unsafe {
+                *function
+                    .cast::<u8>()
+                    .add(layout().function.code)
+                    .cast::<*mut ffi::PyObject>()
+            };
             now == code.as_ptr()
         }
     }
@@ -262,21 +339,37 @@ fn install(
 ) -> Result<TraceId, (Reason, Vec<Owned>)> {
     let line = job.code.line(job.ip).map_or(-1, |line| line as i32);
     let place = (job.code.filename_text(), line);
-    let Front { trace, allocation, target, optimise_ns, allocate_ns, .. } = front;
+    let Front {
+        trace,
+        allocation,
+        target,
+        optimise_ns,
+        allocate_ns,
+        ..
+    } = front;
     let mut outer = Some(job);
     state::with(|s| {
-        let Some(job) = outer.take() else { unreachable!("taken once") };
+        let Some(job) = outer.take() else {
+            unreachable!("taken once")
+        };
         let began = Instant::now();
         let count = allocation.exits.len() as u32;
         let first_exit = s.traces.reserve_exits(count);
         let context = EmitContext {
             first_exit,
-            link: target.as_ref().and_then(|t| t.machine.loop_entry.as_ref()).map(|(address, _)| *address),
+            link: target
+                .as_ref()
+                .and_then(|t| t.machine.loop_entry.as_ref())
+                .map(|(address, _)| *address),
             remember_uops: s.options.dump.wants(Stage::Asm),
         };
-        let emitter = s.emitter.get_or_insert_with(|| Emitter::new(StencilTable::select()));
+        let emitter = s
+            .emitter
+            .get_or_insert_with(|| Emitter::new(StencilTable::select()));
         let emitted = match &mut s.memory {
-            Some(memory) => emitter.emit(&trace, &allocation, &context, memory).map_err(reason_of),
+            Some(memory) => emitter
+                .emit(&trace, &allocation, &context, memory)
+                .map_err(reason_of),
             None => Err(Reason::OutOfMemory),
         };
         let machine = match emitted {
@@ -300,7 +393,10 @@ fn install(
             })
             .collect();
         let hot_exit = s.options.limits.hot_exit;
-        let states = exits.iter().map(|e| ExitState::new(e.reason, e.is_error, hot_exit)).collect();
+        let states = exits
+            .iter()
+            .map(|e| ExitState::new(e.reason, e.is_error, hot_exit))
+            .collect();
         let root = match job.kind {
             Kind::Root => id,
             Kind::Side { parent, .. } => s.traces.get(parent).map_or(id, |p| p.compiled.root),
@@ -349,18 +445,25 @@ fn install(
             retired: None,
             is_pinned: false,
             entered: 0,
+            entered_before: 0,
             left: 0,
         });
         match job.kind {
             Kind::Root => {
                 let limits = &s.options.limits;
-                s.codes.entry(job.code.as_ptr().addr()).or_default().header(job.ip, limits).compiled(id, limits);
+                s.codes
+                    .entry(job.code.as_ptr().addr())
+                    .or_default()
+                    .header(job.ip, limits)
+                    .compiled(id, limits);
             }
             Kind::Side { parent, exit } => {
                 let linked = match (s.traces.get(parent), &mut s.memory) {
-                    (Some(parent), Some(memory)) => {
-                        parent.compiled.machine.link_exit(memory, exit as usize, compiled.machine.entry())
-                    }
+                    (Some(parent), Some(memory)) => parent.compiled.machine.link_exit(
+                        memory,
+                        exit as usize,
+                        compiled.machine.entry(),
+                    ),
                     _ => Ok(()),
                 };
                 if let Err(error) = linked {
@@ -397,11 +500,13 @@ fn texts(
             Stage::Record => recorded.to_string(),
             Stage::Opt => trace.to_string(),
             Stage::Regalloc => regalloc::dump(trace, allocation),
-            Stage::Asm => {
-                s.memory.as_ref().map_or_else(String::new, |memory| serigraph_emit::dump(trace, machine, memory))
-            }
+            Stage::Asm => s.memory.as_ref().map_or_else(String::new, |memory| {
+                serigraph_emit::dump(trace, machine, memory)
+            }),
         };
-        s.options.dump.write(id, &format!("{}:{}", place.0, place.1), stage, &text);
+        s.options
+            .dump
+            .write(id, &format!("{}:{}", place.0, place.1), stage, &text);
         texts.push((stage, text));
     }
     texts

@@ -57,14 +57,23 @@ impl Dependencies {
 
     /// A key of a dict changes: the traces that relied on it. The key is given by its address; `same` tells whether one of
     /// another address is equal to it (for keys that are not interned).
-    pub fn key_changed(&mut self, dict: usize, key: usize, same: Option<&dyn Fn(usize) -> bool>) -> Vec<TraceId> {
-        let Some(keys) = self.dicts.get_mut(&dict) else { return Vec::new() };
+    pub fn key_changed(
+        &mut self,
+        dict: usize,
+        key: usize,
+        same: Option<&dyn Fn(usize) -> bool>,
+    ) -> Vec<TraceId> {
+        let Some(keys) = self.dicts.get_mut(&dict) else {
+            return Vec::new();
+        };
         let known = if keys.traces.contains_key(&key) {
             Some(key)
         } else {
             same.and_then(|same| keys.traces.keys().copied().find(|&k| same(k)))
         };
-        let Some(known) = known else { return Vec::new() };
+        let Some(known) = known else {
+            return Vec::new();
+        };
         let traces = keys.traces.remove(&known).unwrap_or_default();
         keys.volatile.insert(known);
         traces
@@ -72,7 +81,9 @@ impl Dependencies {
 
     /// A dict changes as a whole (cleared, cloned into, or dead): the traces that relied on anything in it.
     pub fn dict_changed(&mut self, dict: usize, is_dead: bool) -> Vec<TraceId> {
-        let Some(keys) = self.dicts.get_mut(&dict) else { return Vec::new() };
+        let Some(keys) = self.dicts.get_mut(&dict) else {
+            return Vec::new();
+        };
         let traces = keys.traces.drain().flat_map(|(_, traces)| traces).collect();
         if is_dead {
             self.dicts.remove(&dict);
@@ -87,7 +98,9 @@ impl Dependencies {
 
     /// Whether a key has changed before, so that its value is no constant.
     pub fn is_volatile(&self, dict: usize, key: usize) -> bool {
-        self.dicts.get(&dict).is_some_and(|keys| keys.volatile.contains(&key))
+        self.dicts
+            .get(&dict)
+            .is_some_and(|keys| keys.volatile.contains(&key))
     }
 
     /// Forgets a trace that is no more.

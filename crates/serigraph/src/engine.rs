@@ -7,7 +7,7 @@ use crate::dump::Stage;
 use crate::executor::Kind;
 use crate::options::Options;
 use crate::stats::Stats;
-use crate::{attach, log, state};
+use crate::{attach, log, reserve, state};
 
 /// One trace, for reports.
 #[derive(Clone, Debug)]
@@ -57,8 +57,12 @@ pub fn enable(options: Options) -> Result<(), String> {
     log::start(options.log, options.log_file.take());
     state::with(|s| {
         s.generation += 1;
+        if s.traces.is_empty() && s.options.limits.code_bytes != options.limits.code_bytes {
+            s.memory = None;
+        }
         s.options = options;
     });
+    reserve::lay_by();
     attach::attach()?;
     state::with(|s| s.on = true);
     Ok(())
@@ -105,7 +109,12 @@ pub fn report() -> Report {
                     },
                     file: compiled.place.0.clone(),
                     line: compiled.place.1,
-                    uops: compiled.trace.insts.iter().filter(|i| !i.sunk && i.uop.info().has_stencil).count() as u64,
+                    uops: compiled
+                        .trace
+                        .insts
+                        .iter()
+                        .filter(|i| !i.sunk && i.uop.info().has_stencil)
+                        .count() as u64,
                     bytes: compiled.code_size() as u64,
                     entered: trace.entered,
                     left: trace.left,
@@ -119,14 +128,20 @@ pub fn report() -> Report {
 pub fn dump(id: u32, stage: &str) -> Result<String, String> {
     let stage = Stage::from_name(stage).ok_or_else(|| format!("there is no stage {stage:?}"))?;
     state::with(|s| {
-        let trace = s.traces.get(id).ok_or_else(|| format!("there is no trace {id}"))?;
+        let trace = s
+            .traces
+            .get(id)
+            .ok_or_else(|| format!("there is no trace {id}"))?;
         let compiled = &trace.compiled;
         if let Some((_, text)) = compiled.texts.iter().find(|(s, _)| *s == stage) {
             return Ok(text.clone());
         }
         match stage {
             Stage::Opt => Ok(compiled.trace.to_string()),
-            _ => Err(format!("the {} stage is kept only when the option dump asks for it", stage.name())),
+            _ => Err(format!(
+                "the {} stage is kept only when the option dump asks for it",
+                stage.name()
+            )),
         }
     })
 }

@@ -96,8 +96,11 @@ pub fn outside_callback<R>(thread: Thread, f: impl FnOnce() -> R) -> R {
 
 /// Whether there is room on the native stack for one more level of nesting.
 pub fn has_room(thread: Thread) -> bool {
-    let (nesting, stack_left) = state::with(|s| (s.options.limits.nesting, s.options.limits.stack_left));
-    DEPTH.get() < nesting && native_stack_remaining() >= stack_left && thread.c_recursion_remaining() > 2 * C_RECURSION
+    let (nesting, stack_left) =
+        state::with(|s| (s.options.limits.nesting, s.options.limits.stack_left));
+    DEPTH.get() < nesting
+        && native_stack_remaining() >= stack_left
+        && thread.c_recursion_remaining() > 2 * C_RECURSION
 }
 
 /// Why a trace may not be entered here and now.
@@ -105,7 +108,10 @@ fn obstacle(thread: Thread, code: CodeRef, trace: &Compiled) -> Option<Reason> {
     if attach::is_watched_by_others(thread, code) {
         return Some(Reason::ToolsActive);
     }
-    let room = thread.datastack_limit().addr().saturating_sub(thread.datastack_top().addr());
+    let room = thread
+        .datastack_limit()
+        .addr()
+        .saturating_sub(thread.datastack_top().addr());
     if !has_room(thread)
         || thread.py_recursion_remaining() <= trace.inline_depth as i32
         || trace.inline_bytes >= room
@@ -118,13 +124,23 @@ fn obstacle(thread: Thread, code: CodeRef, trace: &Compiled) -> Option<Reason> {
 /// The words that machine code polls on this thread.
 fn poll_words(thread: Thread) -> [PollWord; 2] {
     static QUIET: u64 = 0;
-    let nothing = PollWord { word: (&raw const QUIET).cast(), expected: 0 };
+    let nothing = PollWord {
+        word: (&raw const QUIET).cast(),
+        expected: 0,
+    };
     let poll = Poll::of(thread);
-    let breaker = PollWord { word: poll.address, expected: poll.quiet };
+    let breaker = PollWord {
+        word: poll.address,
+        expected: poll.quiet,
+    };
     match poll::monitoring_version_address(thread) {
-        Some(version) => {
-            [breaker, PollWord { word: version, expected: poll::monitoring_version(thread) }]
-        }
+        Some(version) => [
+            breaker,
+            PollWord {
+                word: version,
+                expected: poll::monitoring_version(thread),
+            },
+        ],
         None => [nothing, breaker],
     }
 }
@@ -143,16 +159,19 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
         if let Some(trace) = s.traces.get_mut(trace.id) {
             trace.entered += 1;
         }
-        s.traces.enter()
+        s.traces.enter(thread.as_ptr().addr())
     });
     log!(Trace, "into trace {}", trace.id);
     let polls = poll_words(thread);
     // SAFETY: the code is published and stays until this entry has left; it was made for this code object, and the frame
     // stands where it begins, with the types that its guards check again.
     let handled = outside_callback(thread, || unsafe {
-        stencil::enter(trace.machine.entry(), frame.as_ptr(), &polls, |activation| {
-            on_exit(thread, frame, code, sequence, activation)
-        })
+        stencil::enter(
+            trace.machine.entry(),
+            frame.as_ptr(),
+            &polls,
+            |activation| on_exit(thread, frame, code, sequence, activation),
+        )
     });
     if handled { Answer::GoOn } else { Answer::Raise }
 }
@@ -161,7 +180,13 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
 ///
 /// # Safety
 /// As [`exit::leave`].
-unsafe fn on_exit(thread: Thread, frame: FramePtr, code: CodeRef, sequence: u64, activation: &Activation) -> bool {
+unsafe fn on_exit(
+    thread: Thread,
+    frame: FramePtr,
+    code: CodeRef,
+    sequence: u64,
+    activation: &Activation,
+) -> bool {
     let (trace, index, hot) = state::with(|s| {
         s.traces.leave(sequence);
         let Some((trace, index)) = s.traces.exit(activation.exit as u32) else {
@@ -174,7 +199,12 @@ unsafe fn on_exit(thread: Thread, frame: FramePtr, code: CodeRef, sequence: u64,
         let hot = exit.counter >= exit.due && trace.retired.is_none();
         let trace = trace.compiled.clone();
         s.stats.exits.count(trace.exits[index as usize].reason);
-        log!(Trace, "out of trace {} by exit {index}, {}", trace.id, trace.exits[index as usize].at);
+        log!(
+            Trace,
+            "out of trace {} by exit {index}, {}",
+            trace.id,
+            trace.exits[index as usize].at
+        );
         (trace, index, hot)
     });
     // SAFETY: by the caller's promise.
@@ -183,10 +213,23 @@ unsafe fn on_exit(thread: Thread, frame: FramePtr, code: CodeRef, sequence: u64,
             side::record(thread, frame, code, &trace, index, activation)
         } else {
             let exit = &trace.exits[index as usize];
-            exit::leave(thread, frame, code, trace.plans.plan(exit.plan), &InActivation(activation), exit.is_error)
+            exit::leave(
+                thread,
+                frame,
+                code,
+                trace.plans.plan(exit.plan),
+                &InActivation(activation),
+                exit.is_error,
+            )
         }
     };
     drop(trace);
-    drop(state::with(|s| if s.traces.has_retired() { s.collect() } else { Vec::new() }));
+    drop(state::with(|s| {
+        if s.traces.has_retired() {
+            s.collect()
+        } else {
+            Vec::new()
+        }
+    }));
     handled
 }

@@ -63,15 +63,27 @@ impl ExitState {
     pub fn new(reason: Reason, is_error: bool, hot_exit: u32) -> ExitState {
         // What is left for these reasons is not a path that a trace could follow.
         let is_path = !is_error
-            && !matches!(reason, Reason::PollExit | Reason::InvalidExit | Reason::ErrorExit);
-        ExitState { counter: 0, due: if is_path { hot_exit } else { u32::MAX }, attempts: 0, side: None }
+            && !matches!(
+                reason,
+                Reason::PollExit | Reason::InvalidExit | Reason::ErrorExit
+            );
+        ExitState {
+            counter: 0,
+            due: if is_path { hot_exit } else { u32::MAX },
+            attempts: 0,
+            side: None,
+        }
     }
 
     /// A recording from here gave no trace: the next waits longer, and after the last none is made.
     pub fn failed(&mut self, hot_exit: u32, most: u32) {
         self.counter = 0;
         self.attempts += 1;
-        self.due = if self.attempts >= most { u32::MAX } else { Limits::after_attempts(hot_exit, self.attempts) };
+        self.due = if self.attempts >= most {
+            u32::MAX
+        } else {
+            Limits::after_attempts(hot_exit, self.attempts)
+        };
     }
 }
 
@@ -151,6 +163,8 @@ pub struct Executor {
     pub is_pinned: bool,
     /// Entries from the interpreter.
     pub entered: u64,
+    /// As many there were when cold traces were looked for last.
+    pub entered_before: u64,
     /// Exits to the interpreter.
     pub left: u64,
 }
@@ -165,6 +179,11 @@ impl Compiled {
     /// Whether a trace that stands at the header in this state should link to the loop.
     pub fn accepts_link(&self, frame: FramePtr) -> bool {
         self.link_checks.iter().all(|check| check.holds(frame))
+    }
+
+    /// Bytes that it takes apart from its code, roughly: its instructions are most of it, exits and snapshots the rest.
+    pub fn trace_bytes(&self) -> usize {
+        self.trace.insts.len() * 160 + self.trace.slot_values.len() * 48 + size_of::<Self>()
     }
 
     /// Bytes of machine code.
@@ -199,7 +218,8 @@ impl SlotCheck {
             }
             let digits = object.cast::<u8>().add(INT_TAG).cast::<u64>().read() >> 3;
             // Three digits have 90 bits, of which 63 may be used (that the least int of all would fit is no matter here).
-            digits < 3 || (digits == 3 && object.cast::<u8>().add(INT_DIGITS + 8).cast::<u32>().read() < 8)
+            digits < 3
+                || (digits == 3 && object.cast::<u8>().add(INT_DIGITS + 8).cast::<u32>().read() < 8)
         }
     }
 }
@@ -213,9 +233,16 @@ pub fn entry_checks(trace: &Trace) -> Vec<SlotCheck> {
             Uop::LoopStart => break,
             Uop::LoadSlot => loads.push((inst.imm as u32, ValueId(i as u32))),
             Uop::GuardType | Uop::UnboxInt => {
-                let Some(&(slot, _)) = loads.iter().find(|(_, value)| *value == inst.args[0]) else { continue };
+                let Some(&(slot, _)) = loads.iter().find(|(_, value)| *value == inst.args[0])
+                else {
+                    continue;
+                };
                 if inst.uop == Uop::GuardType {
-                    checks.push(SlotCheck { slot, type_address: inst.imm, is_unboxed_int: false });
+                    checks.push(SlotCheck {
+                        slot,
+                        type_address: inst.imm,
+                        is_unboxed_int: false,
+                    });
                 } else if let Some(check) = checks.iter_mut().find(|c| c.slot == slot) {
                     check.is_unboxed_int = true;
                 }
@@ -230,19 +257,28 @@ pub fn entry_checks(trace: &Trace) -> Vec<SlotCheck> {
 /// What the parameters of a trace's loop, and the slice that computes them, check of the slots.
 pub fn link_checks(trace: &Trace, types: &HostTypes) -> Vec<SlotCheck> {
     let mut checks: Vec<SlotCheck> = Vec::new();
-    let mut add = |slot: u32, type_address: u64, is_unboxed_int: bool| {
-        match checks.iter_mut().find(|c| c.slot == slot && c.type_address == type_address) {
-            Some(check) => check.is_unboxed_int |= is_unboxed_int,
-            None => checks.push(SlotCheck { slot, type_address, is_unboxed_int }),
-        }
+    let mut add = |slot: u32, type_address: u64, is_unboxed_int: bool| match checks
+        .iter_mut()
+        .find(|c| c.slot == slot && c.type_address == type_address)
+    {
+        Some(check) => check.is_unboxed_int |= is_unboxed_int,
+        None => checks.push(SlotCheck {
+            slot,
+            type_address,
+            is_unboxed_int,
+        }),
     };
     for param in &trace.loop_params {
         match param.source {
-            ParamSource::SlotObject { slot, type_address } if type_address != 0 => add(slot, type_address, false),
+            ParamSource::SlotObject { slot, type_address } if type_address != 0 => {
+                add(slot, type_address, false)
+            }
             ParamSource::SlotInt(slot) => add(slot, types.int, true),
             ParamSource::SlotFloat(slot) => add(slot, types.float, false),
             ParamSource::SlotBool(slot) => add(slot, types.bool_, false),
-            ParamSource::SlotObject { .. } | ParamSource::IterField { .. } | ParamSource::Invariant => {}
+            ParamSource::SlotObject { .. }
+            | ParamSource::IterField { .. }
+            | ParamSource::Invariant => {}
         }
     }
     for &value in &trace.loop_slice {
@@ -253,7 +289,11 @@ pub fn link_checks(trace: &Trace, types: &HostTypes) -> Vec<SlotCheck> {
         let loaded = trace.inst(inst.args[0]);
         if loaded.uop == Uop::LoadSlot {
             let is_unbox = inst.uop == Uop::UnboxInt;
-            add(loaded.imm as u32, if is_unbox { types.int } else { inst.imm }, is_unbox);
+            add(
+                loaded.imm as u32,
+                if is_unbox { types.int } else { inst.imm },
+                is_unbox,
+            );
         }
     }
     checks

@@ -3,11 +3,11 @@
 
 use std::ptr;
 
+use serigraph_cpython::Owned;
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::ffi::{self, PyObject};
 use serigraph_cpython::frame::{self, FramePtr, NewFrame};
 use serigraph_cpython::refs;
-use serigraph_cpython::Owned;
 use serigraph_cpython::threads::Thread;
 use serigraph_stencil::Activation;
 use serigraph_trace::exit::{self, BoxKind, Plan, PlanFrame, Restorer, Scratch};
@@ -15,6 +15,7 @@ use serigraph_trace::ir::ValueId;
 use serigraph_trace::regalloc::{Location, Place};
 
 use crate::raise::{self, Operands};
+use crate::reserve;
 
 /// The bits of a trace's values where it stopped.
 pub trait Values {
@@ -85,20 +86,34 @@ impl<V: Values> Restorer for Machine<'_, V> {
     }
 
     fn make(&mut self, made: BoxKind, bits: u64) -> u64 {
-        // SAFETY: the GIL is held; the table of bools has two entries and the bits are 0 or 1.
-        let made = unsafe {
+        if let BoxKind::Bool(table) = made {
+            // SAFETY: the table of bools has two entries.
+            return unsafe { object(table).cast::<u64>().add((bits & 1) as usize).read() };
+        }
+        // SAFETY: the GIL is held.
+        let number = || unsafe {
             match made {
-                BoxKind::Int => ffi::PyLong_FromLongLong(bits as i64),
                 BoxKind::Float => ffi::PyFloat_FromDouble(f64::from_bits(bits)),
-                BoxKind::Bool(table) => return object(table).cast::<u64>().add((bits & 1) as usize).read(),
+                _ => ffi::PyLong_FromLongLong(bits as i64),
             }
         };
-        if made.is_null() {
-            // Some bytes for a number are refused, and the program's state cannot be put back without them.
-            // SAFETY: ends the process, as the interpreter does when it is in such a state.
-            unsafe { ffi::Py_FatalError(c"serigraph: no memory for a number while leaving machine code".as_ptr()) };
+        let mut object = number();
+        if object.is_null() {
+            // The program's state cannot be put back without the number: memory was laid by for this.
+            // SAFETY: the GIL is held; a refusal is no concern of the program's while the number can be made.
+            unsafe { ffi::PyErr_Clear() };
+            reserve::release();
+            object = number();
         }
-        made.expose_provenance() as u64
+        if object.is_null() {
+            // SAFETY: ends the process, as the interpreter does when it is in such a state.
+            unsafe {
+                ffi::Py_FatalError(
+                    c"serigraph: no memory for a number while leaving machine code".as_ptr(),
+                )
+            };
+        }
+        object.expose_provenance() as u64
     }
 
     #[inline]
@@ -149,13 +164,24 @@ impl<V: Values> Restorer for Machine<'_, V> {
             return 0;
         }
         // SAFETY: the plan's slots are slots of this frame.
-        unsafe { self.frame.slot(slot).replace(object(value)).expose_provenance() as u64 }
+        unsafe {
+            self.frame
+                .slot(slot)
+                .replace(object(value))
+                .expose_provenance() as u64
+        }
     }
 
     #[inline]
     fn store(&mut self, to: u64, offset: u32, bits: u64) {
         // SAFETY: the plan's stores are to fields of live iterators.
-        unsafe { object(to).cast::<u8>().add(offset as usize).cast::<u64>().write(bits) }
+        unsafe {
+            object(to)
+                .cast::<u8>()
+                .add(offset as usize)
+                .cast::<u64>()
+                .write(bits)
+        }
     }
 }
 
@@ -192,13 +218,21 @@ pub unsafe fn leave_with<V: Values>(
     values: &V,
     exception: Option<Owned>,
 ) -> bool {
-    let mut machine = Machine { values, frame, code, inlined: Vec::new(), late: Vec::new() };
+    let mut machine = Machine {
+        values,
+        frame,
+        code,
+        inlined: Vec::new(),
+        late: Vec::new(),
+    };
     exit::restore(plan, &mut machine, &mut Scratch::default());
     let Machine { inlined, late, .. } = machine;
     if inlined.is_empty() {
         return match exception {
             // SAFETY: the frame stands at the instruction that raises.
-            Some(exception) => unsafe { raise::resume_raising(frame, code, exception, Operands::Present) },
+            Some(exception) => unsafe {
+                raise::resume_raising(frame, code, exception, Operands::Present)
+            },
             None => true,
         };
     }
@@ -236,7 +270,13 @@ unsafe fn run_inlined(
     for next in &inlined {
         let locals = (next.code.nlocalsplus() as usize).min(next.slots.len());
         let (locals, stack) = next.slots.split_at(locals);
-        let new = NewFrame { function: next.function, code: next.code, locals, stack, resume_at: next.ip };
+        let new = NewFrame {
+            function: next.function,
+            code: next.code,
+            locals,
+            stack,
+            resume_at: next.ip,
+        };
         // SAFETY: room was checked when the trace was entered; the slots own their references.
         match unsafe { frame::push_frame(thread, &new) } {
             Ok(built) => {
@@ -253,7 +293,9 @@ unsafe fn run_inlined(
             }
             // SAFETY: ends the process; the state that the program would need cannot be made.
             Err(_) => unsafe {
-                ffi::Py_FatalError(c"serigraph: no room for the frame of an inlined function".as_ptr())
+                ffi::Py_FatalError(
+                    c"serigraph: no room for the frame of an inlined function".as_ptr(),
+                )
             },
         }
     }
@@ -274,9 +316,15 @@ unsafe fn run_inlined(
                 push(inner, result);
                 inner.set_start(what.code, frames[n + 1].1.return_ip);
             }
-            let operands = if is_innermost { Operands::Present } else { Operands::Taken };
+            let operands = if is_innermost {
+                Operands::Present
+            } else {
+                Operands::Taken
+            };
             result = match exception.take() {
-                Some(pending) => raise::run_raising(thread, inner, what.code, what.ip, pending, operands),
+                Some(pending) => {
+                    raise::run_raising(thread, inner, what.code, what.ip, pending, operands)
+                }
                 None => frame::eval_pushed(thread, inner),
             };
         }

@@ -14,7 +14,10 @@ unsafe impl<T> Sync for GilCell<T> {}
 impl<T> GilCell<T> {
     /// A cell with this value.
     pub const fn new(value: T) -> GilCell<T> {
-        GilCell { value: UnsafeCell::new(value), busy: Cell::new(false) }
+        GilCell {
+            value: UnsafeCell::new(value),
+            busy: Cell::new(false),
+        }
     }
 
     /// Works on the value. `f` must not call anything that could run Python code or give up the GIL (dropping a reference
@@ -25,7 +28,10 @@ impl<T> GilCell<T> {
     #[inline]
     pub unsafe fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         if cfg!(debug_assertions) {
-            assert!(!self.busy.replace(true), "engine state used while it is in use");
+            assert!(
+                !self.busy.replace(true),
+                "engine state used while it is in use"
+            );
         }
         // SAFETY: under the GIL, and not nested, so this is the only reference.
         let result = f(unsafe { &mut *self.value.get() });

@@ -44,17 +44,33 @@ pub enum Due {
 impl Header {
     /// A header that has been seen for the first time.
     pub fn new(ip: u32, limits: &Limits) -> Header {
-        Header { ip, counter: 0, due: limits.hot_header, attempts: 0, ended: 0, blacklisted: false, executors: Vec::new() }
+        Header {
+            ip,
+            counter: 0,
+            due: limits.hot_header,
+            attempts: 0,
+            ended: 0,
+            blacklisted: false,
+            executors: Vec::new(),
+        }
     }
 
     /// Counts one back edge.
     #[inline]
     pub fn count(&mut self) -> Due {
         if self.blacklisted {
-            return if self.executors.is_empty() { Due::Never } else { Due::Wait };
+            return if self.executors.is_empty() {
+                Due::Never
+            } else {
+                Due::Wait
+            };
         }
         self.counter = self.counter.saturating_add(1);
-        if self.counter >= self.due { Due::Record } else { Due::Wait }
+        if self.counter >= self.due {
+            Due::Record
+        } else {
+            Due::Wait
+        }
     }
 
     /// A recording from here gave no trace: the next waits longer, and after the last none is made.
@@ -130,7 +146,10 @@ impl CodeData {
 
     /// The root traces that begin in this code.
     pub fn traces(&self) -> Vec<TraceId> {
-        self.headers.iter().flat_map(|h| h.executors.iter().copied()).collect()
+        self.headers
+            .iter()
+            .flat_map(|h| h.executors.iter().copied())
+            .collect()
     }
 
     /// As [`Self::find`], to be changed.
@@ -158,7 +177,9 @@ impl Hasher for AddressHasher {
         }
     }
     fn write_usize(&mut self, n: usize) {
-        self.0 = (n as u64 >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+        self.0 = (n as u64 >> 4)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(26);
     }
 }
 
@@ -173,7 +194,10 @@ mod tests {
     fn counting_is_exact() {
         let limits = Limits::with_threshold(3);
         let mut header = Header::new(7, &limits);
-        assert_eq!([header.count(), header.count(), header.count()], [Due::Wait, Due::Wait, Due::Record]);
+        assert_eq!(
+            [header.count(), header.count(), header.count()],
+            [Due::Wait, Due::Wait, Due::Record]
+        );
     }
 
     #[test]
@@ -191,7 +215,10 @@ mod tests {
 
     #[test]
     fn failures_wait_longer_and_then_give_up() {
-        let limits = Limits { header_attempts: 2, ..Limits::with_threshold(2) };
+        let limits = Limits {
+            header_attempts: 2,
+            ..Limits::with_threshold(2)
+        };
         let mut header = Header::new(0, &limits);
         header.failed(&limits);
         let until_due = (0..).take_while(|_| header.count() == Due::Wait).count();
@@ -202,7 +229,10 @@ mod tests {
 
     #[test]
     fn a_header_with_all_its_peers_keeps_its_events() {
-        let limits = Limits { peers: 1, ..Limits::with_threshold(1) };
+        let limits = Limits {
+            peers: 1,
+            ..Limits::with_threshold(1)
+        };
         let mut header = Header::new(0, &limits);
         header.compiled(5, &limits);
         assert_eq!(header.count(), Due::Wait);

@@ -21,6 +21,7 @@ mod raise;
 mod record;
 mod record_root;
 mod recording;
+mod reserve;
 mod side;
 mod state;
 mod stats;

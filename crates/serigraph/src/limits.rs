@@ -50,7 +50,11 @@ impl Limits {
     /// for tests, exits get hot as early.
     pub fn with_threshold(threshold: u32) -> Limits {
         let shipped = Limits::default();
-        Limits { hot_header: threshold, hot_exit: shipped.hot_exit.min(threshold), ..shipped }
+        Limits {
+            hot_header: threshold,
+            hot_exit: shipped.hot_exit.min(threshold),
+            ..shipped
+        }
     }
 
     /// The counter value at which attempt number `attempt` (0: the first) is made: each wait is four times the last, so
@@ -74,6 +78,9 @@ mod tests {
     #[test]
     fn a_low_threshold_makes_exits_hot_early() {
         assert_eq!(Limits::with_threshold(2).hot_exit, 2);
-        assert_eq!(Limits::with_threshold(1000).hot_exit, Limits::default().hot_exit);
+        assert_eq!(
+            Limits::with_threshold(1000).hot_exit,
+            Limits::default().hot_exit
+        );
     }
 }

@@ -31,7 +31,11 @@ fn runtime_error(text: &str) -> Raised {
 
 /// A new reference, or the exception that kept the interpreter from making it.
 fn made(object: *mut PyObject) -> Result<*mut PyObject> {
-    if object.is_null() { Err(Raised) } else { Ok(object) }
+    if object.is_null() {
+        Err(Raised)
+    } else {
+        Ok(object)
+    }
 }
 
 /// The text of a str.
@@ -46,7 +50,10 @@ unsafe fn text_of(object: *mut PyObject) -> Result<String> {
         if data.is_null() {
             return Err(Raised);
         }
-        Ok(String::from_utf8_lossy(std::slice::from_raw_parts(data.cast(), size as usize)).into_owned())
+        Ok(
+            String::from_utf8_lossy(std::slice::from_raw_parts(data.cast(), size as usize))
+                .into_owned(),
+        )
     }
 }
 
@@ -98,7 +105,9 @@ unsafe fn put(dict: *mut PyObject, name: &str, item: Item<'_>) -> Result<()> {
         let object = made(match item {
             Item::Count(n) => PyLong_FromUnsignedLongLong(n),
             Item::Number(x) => PyFloat_FromDouble(x),
-            Item::Text(text) => PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as Py_ssize_t),
+            Item::Text(text) => {
+                PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as Py_ssize_t)
+            }
         })?;
         put_owned(dict, name, object)
     }
@@ -232,7 +241,10 @@ unsafe fn fill_stats(dict: *mut PyObject, report: &engine::Report) -> Result<()>
 ///
 /// # Safety
 /// A valid list; the GIL is held.
-unsafe fn append(list: *mut PyObject, fill: impl FnOnce(*mut PyObject) -> Result<()>) -> Result<()> {
+unsafe fn append(
+    list: *mut PyObject,
+    fill: impl FnOnce(*mut PyObject) -> Result<()>,
+) -> Result<()> {
     // SAFETY: the GIL is held; the dict is owned here until the list has its own reference.
     unsafe {
         let dict = made(PyDict_New())?;
@@ -319,10 +331,17 @@ unsafe extern "C" fn dump(_module: *mut PyObject, args: *mut PyObject) -> *mut P
 }
 
 /// A table entry of the module.
-const fn method(name: &'static CStr, function: PyCFunction, flags: c_int, doc: &'static CStr) -> PyMethodDef {
+const fn method(
+    name: &'static CStr,
+    function: PyCFunction,
+    flags: c_int,
+    doc: &'static CStr,
+) -> PyMethodDef {
     PyMethodDef {
         ml_name: name.as_ptr(),
-        ml_meth: PyMethodDefPointer { PyCFunction: function },
+        ml_meth: PyMethodDefPointer {
+            PyCFunction: function,
+        },
         ml_flags: flags,
         ml_doc: doc.as_ptr(),
     }
@@ -335,12 +354,37 @@ struct Table<T>(std::cell::UnsafeCell<T>);
 unsafe impl<T> Sync for Table<T> {}
 
 static METHODS: Table<[PyMethodDef; 7]> = Table(std::cell::UnsafeCell::new([
-    method(c"enable", enable, METH_O, c"Switches Serigraph on with a dict of settings."),
+    method(
+        c"enable",
+        enable,
+        METH_O,
+        c"Switches Serigraph on with a dict of settings.",
+    ),
     method(c"disable", disable, METH_NOARGS, c"Switches Serigraph off."),
-    method(c"is_enabled", is_enabled, METH_NOARGS, c"Whether Serigraph is on."),
-    method(c"stats", stats, METH_NOARGS, c"What was compiled, entered, left and aborted."),
-    method(c"supported", supported, METH_NOARGS, c"Whether this interpreter is supported, and a text that says why."),
-    method(c"dump", dump, METH_VARARGS, c"dump(trace, stage): one stage of a trace as text."),
+    method(
+        c"is_enabled",
+        is_enabled,
+        METH_NOARGS,
+        c"Whether Serigraph is on.",
+    ),
+    method(
+        c"stats",
+        stats,
+        METH_NOARGS,
+        c"What was compiled, entered, left and aborted.",
+    ),
+    method(
+        c"supported",
+        supported,
+        METH_NOARGS,
+        c"Whether this interpreter is supported, and a text that says why.",
+    ),
+    method(
+        c"dump",
+        dump,
+        METH_VARARGS,
+        c"dump(trace, stage): one stage of a trace as text.",
+    ),
     PyMethodDef::zeroed(),
 ]));
 

@@ -3,8 +3,8 @@
 use std::ffi::c_int;
 
 use serigraph_cpython::ffi::{self, PyObject};
-use serigraph_cpython::{refs, runtime};
 use serigraph_cpython::threads::Thread;
+use serigraph_cpython::{refs, runtime};
 use serigraph_stencil::{Activation, BigInt, CodeError, CodeMemory, RuntimeSymbols};
 
 use crate::host::helpers::Helper;
@@ -14,7 +14,10 @@ unsafe extern "C" fn unbox_big_int(object: *mut PyObject) -> BigInt {
     let mut overflow: c_int = 0;
     // SAFETY: machine code passes an exact int, for which this runs no Python code and sets no exception.
     let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(object, &mut overflow) };
-    BigInt { value, fits: u64::from(overflow == 0) }
+    BigInt {
+        value,
+        fits: u64::from(overflow == 0),
+    }
 }
 
 /// The last reference to an object is gone.
@@ -45,6 +48,9 @@ pub fn code_memory(limit: usize, thread: Thread) -> Result<CodeMemory, CodeError
         float_free_list: free_list.map_or(0, |list| interpreter + list.head),
         float_free_count: free_list.map_or(0, |list| interpreter + list.count),
     };
-    let helpers: Vec<usize> = Helper::ALL.iter().map(|helper| helper.address().expose_provenance()).collect();
+    let helpers: Vec<usize> = Helper::ALL
+        .iter()
+        .map(|helper| helper.address().expose_provenance())
+        .collect();
     CodeMemory::new(limit, &symbols, &helpers)
 }

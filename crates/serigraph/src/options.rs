@@ -34,7 +34,9 @@ impl Selection {
 
     /// Whether a trace is in it.
     pub fn contains(&self, trace: u32) -> bool {
-        self.0.iter().any(|&(first, last)| (first..=last).contains(&trace))
+        self.0
+            .iter()
+            .any(|&(first, last)| (first..=last).contains(&trace))
     }
 }
 
@@ -77,9 +79,15 @@ impl Default for Options {
 
 /// Splits `WORD[:PATH]` and opens the file for appending.
 fn with_path(text: &str) -> Result<(&str, Option<File>), String> {
-    let Some((word, path)) = text.split_once(':') else { return Ok((text, None)) };
-    let file = File::options().append(true).create(true).open(Path::new(path));
-    file.map(|f| (word, Some(f))).map_err(|e| format!("cannot open {path}: {e}"))
+    let Some((word, path)) = text.split_once(':') else {
+        return Ok((text, None));
+    };
+    let file = File::options()
+        .append(true)
+        .create(true)
+        .open(Path::new(path));
+    file.map(|f| (word, Some(f)))
+        .map_err(|e| format!("cannot open {path}: {e}"))
 }
 
 impl Options {
@@ -87,7 +95,9 @@ impl Options {
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, Value)>) -> Result<Options, String> {
         let mut options = Options::default();
         for (name, value) in pairs {
-            options.set(&name, &value).map_err(|e| format!("{name}: {e}"))?;
+            options
+                .set(&name, &value)
+                .map_err(|e| format!("{name}: {e}"))?;
         }
         Ok(options)
     }
@@ -96,16 +106,23 @@ impl Options {
         match (name, value) {
             ("threshold", &Value::Int(n)) => {
                 let n = u32::try_from(n).unwrap_or(u32::MAX).max(1);
-                self.limits = Limits { code_bytes: self.limits.code_bytes, ..Limits::with_threshold(n) };
+                self.limits = Limits {
+                    code_bytes: self.limits.code_bytes,
+                    ..Limits::with_threshold(n)
+                };
             }
             ("code_limit", &Value::Int(n)) => {
-                self.limits.code_bytes = usize::try_from(n).map_err(|_| "must not be negative".to_owned())?;
+                self.limits.code_bytes =
+                    usize::try_from(n).map_err(|_| "must not be negative".to_owned())?;
             }
             ("random_ra", &Value::Int(n)) => self.random_registers = Some(n as u64),
             ("stop_after", &Value::Int(n)) => self.stop_after = u32::try_from(n).ok(),
             ("log", Value::Text(text)) => {
                 let (level, file) = with_path(text)?;
-                self.log = Some(Level::from_name(level).ok_or_else(|| format!("no level is called {level:?}"))?);
+                self.log = Some(
+                    Level::from_name(level)
+                        .ok_or_else(|| format!("no level is called {level:?}"))?,
+                );
                 self.log_file = file;
             }
             ("dump", Value::Text(text)) => {
@@ -120,7 +137,10 @@ impl Options {
                 self.passes = Passes::parse(text)?;
             }
             ("only", Value::Text(text)) => {
-                self.only = Some(Selection::parse(text).ok_or_else(|| format!("{text:?} is no list of numbers and ranges"))?);
+                self.only = Some(
+                    Selection::parse(text)
+                        .ok_or_else(|| format!("{text:?} is no list of numbers and ranges"))?,
+                );
             }
             _ => return Err(format!("there is no such setting with the value {value:?}")),
         }
@@ -149,16 +169,33 @@ mod tests {
         ])
         .unwrap();
         assert_eq!((got.limits.hot_header, got.limits.code_bytes), (2, 4096));
-        assert!(!got.passes.has(Pass::Cse) && !got.passes.has(Pass::Peel) && got.passes.has(Pass::Sink));
+        assert!(
+            !got.passes.has(Pass::Cse) && !got.passes.has(Pass::Peel) && got.passes.has(Pass::Sink)
+        );
         let only = got.only.unwrap();
-        assert_eq!([2, 3, 7, 8, 11, 12].map(|n| only.contains(n)), [false, true, false, true, true, false]);
+        assert_eq!(
+            [2, 3, 7, 8, 11, 12].map(|n| only.contains(n)),
+            [false, true, false, true, true, false]
+        );
         assert!(got.dump.wants(Stage::Asm) && !got.dump.wants(Stage::Record));
     }
 
     #[test]
     fn malformed_settings_are_named() {
-        assert!(options(&[("only", Value::Text("x".to_owned()))]).unwrap_err().starts_with("only: "));
-        assert!(options(&[("nonsense", Value::Int(1))]).unwrap_err().starts_with("nonsense: "));
-        assert!(options(&[("log", Value::Text("loud".to_owned()))]).unwrap_err().contains("loud"));
+        assert!(
+            options(&[("only", Value::Text("x".to_owned()))])
+                .unwrap_err()
+                .starts_with("only: ")
+        );
+        assert!(
+            options(&[("nonsense", Value::Int(1))])
+                .unwrap_err()
+                .starts_with("nonsense: ")
+        );
+        assert!(
+            options(&[("log", Value::Text("loud".to_owned()))])
+                .unwrap_err()
+                .contains("loud")
+        );
     }
 }

@@ -19,7 +19,10 @@ pub fn take() -> Owned {
     // in such a case.
     unsafe {
         Owned::from_raw((api().get_raised)()).unwrap_or_else(|| {
-            ffi::PyErr_SetString(ffi::PyExc_SystemError, c"error return without exception set".as_ptr());
+            ffi::PyErr_SetString(
+                ffi::PyExc_SystemError,
+                c"error return without exception set".as_ptr(),
+            );
             match Owned::from_raw((api().get_raised)()) {
                 Some(exception) => exception,
                 None => ffi::Py_FatalError(c"serigraph: no memory for an exception".as_ptr()),
@@ -47,7 +50,11 @@ pub enum Operands {
 fn instruction(code: CodeRef, unit: u32) -> Option<Instruction> {
     let checked = recording::validated(code)?;
     let at = checked.at(unit)?;
-    if at.opcode == Opcode::KwNames { checked.at(at.next).copied() } else { Some(*at) }
+    if at.opcode == Opcode::KwNames {
+        checked.at(at.next).copied()
+    } else {
+        Some(*at)
+    }
 }
 
 /// Puts the raiser in the place of an operand of the instruction at a unit. False if the instruction has none that will do.
@@ -55,7 +62,9 @@ fn instruction(code: CodeRef, unit: u32) -> Option<Instruction> {
 /// # Safety
 /// The frame's stack is as `operands` says.
 unsafe fn place_raiser(frame: FramePtr, code: CodeRef, unit: u32, operands: Operands) -> bool {
-    let Some(instruction) = instruction(code, unit) else { return false };
+    let Some(instruction) = instruction(code, unit) else {
+        return false;
+    };
     let object = raiser::object();
     if object.is_null() {
         // SAFETY: the GIL is held; the exception that is to be raised is kept elsewhere.
@@ -87,7 +96,9 @@ unsafe fn place_raiser(frame: FramePtr, code: CodeRef, unit: u32, operands: Oper
             return true;
         }
         let is_null = |n: u32| (*frame.slot(top - 1 - n)).is_null();
-        let Some(n) = raiser::raising_operand(minor(), instruction.opcode, instruction.oparg, is_null) else {
+        let Some(n) =
+            raiser::raising_operand(minor(), instruction.opcode, instruction.oparg, is_null)
+        else {
             return false;
         };
         let old = frame.slot(top - 1 - n).replace(object);
@@ -101,7 +112,12 @@ unsafe fn place_raiser(frame: FramePtr, code: CodeRef, unit: u32, operands: Oper
 ///
 /// # Safety
 /// `frame` is the running thread's current frame, of this code, in a callback; its stack is as `operands` says.
-pub unsafe fn resume_raising(frame: FramePtr, code: CodeRef, exception: Owned, operands: Operands) -> bool {
+pub unsafe fn resume_raising(
+    frame: FramePtr,
+    code: CodeRef,
+    exception: Owned,
+    operands: Operands,
+) -> bool {
     let unit = frame.ip().unwrap_or(0) as u32;
     // SAFETY: by the caller's promise.
     unsafe {

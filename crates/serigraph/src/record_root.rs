@@ -24,7 +24,10 @@ pub unsafe fn record(thread: Thread, frame: FramePtr, code: CodeRef, header: u32
         fail(code, header, code, header, Reason::GeneratorFrame);
         return Answer::GoOn;
     }
-    if attach::is_watched_by_others(thread, code) || recording::is_recording(thread) || !enter::has_room(thread) {
+    if attach::is_watched_by_others(thread, code)
+        || recording::is_recording(thread)
+        || !enter::has_room(thread)
+    {
         state::with(|s| {
             if let Some(header) = s.code(code).find_mut(header) {
                 header.postpone();
@@ -39,11 +42,20 @@ pub unsafe fn record(thread: Thread, frame: FramePtr, code: CodeRef, header: u32
     let valid = ValidWord::default();
     // SAFETY: by the caller's promise; the frame stands at the header.
     let handled = enter::outside_callback(thread, || unsafe {
-        let Some(recording) = recording::record(thread, frame, code, Start::Header(header), &valid) else {
+        let Some(recording) = recording::record(thread, frame, code, Start::Header(header), &valid)
+        else {
             fail(code, header, code, header, Reason::BadCode);
             return true;
         };
-        finish(thread, frame, code, recording, Origin::Header(header), Vec::new(), valid)
+        finish(
+            thread,
+            frame,
+            code,
+            recording,
+            Origin::Header(header),
+            Vec::new(),
+            valid,
+        )
     });
     if handled { Answer::GoOn } else { Answer::Raise }
 }
@@ -78,14 +90,30 @@ pub unsafe fn finish(
     entry: Vec<Location>,
     valid: ValidWord,
 ) -> bool {
-    let Recording { outcome, trace, snapshot, values, dependencies, constants, inline_depth, .. } = recording;
+    let Recording {
+        outcome,
+        trace,
+        snapshot,
+        values,
+        dependencies,
+        constants,
+        inline_depth,
+        ..
+    } = recording;
     let plans = match plan_exit_at(&trace, trace.insts.len(), snapshot) {
         Ok(plans) => plans,
         // The frame cannot be put together again, so the program cannot go on.
         Err(error) => {
-            log!(Error, "a recording owns what it should not: {error}\n{trace}");
+            log!(
+                Error,
+                "a recording owns what it should not: {error}\n{trace}"
+            );
             // SAFETY: ends the process.
-            unsafe { ffi::Py_FatalError(c"serigraph: a recording cannot be left; please report this".as_ptr()) }
+            unsafe {
+                ffi::Py_FatalError(
+                    c"serigraph: a recording cannot be left; please report this".as_ptr(),
+                )
+            }
         }
     };
     let plan = plans.plan(PlanId(0));
@@ -93,7 +121,8 @@ pub unsafe fn finish(
     // What leaving runs, and what compiling looks at, must not see a pending exception.
     let exception = raised.then(crate::raise::take);
     // SAFETY: by the caller's promise; the plan is that of the recording's end.
-    let handled = unsafe { exit::leave_with(thread, frame, code, plan, &Recorded(&values), exception) };
+    let handled =
+        unsafe { exit::leave_with(thread, frame, code, plan, &Recorded(&values), exception) };
     let reached = match outcome {
         Outcome::Aborted(abort) => {
             // Nothing is compiled; with an exception set, nothing more is run than counting.
@@ -108,7 +137,19 @@ pub unsafe fn finish(
         Origin::Header(ip) => (Kind::Root, ip),
         Origin::Exit { parent, exit, ip } => (Kind::Side { parent, exit }, ip),
     };
-    let job = Job { kind, frame, code, ip, trace, reached, entry, dependencies, constants, inline_depth, valid };
+    let job = Job {
+        kind,
+        frame,
+        code,
+        ip,
+        trace,
+        reached,
+        entry,
+        dependencies,
+        constants,
+        inline_depth,
+        valid,
+    };
     // What it relies on is checked again: leaving may have run anything.
     if let Err((reason, constants)) = compile::compile(job) {
         failed(code, origin, code, ip, reason);
@@ -141,10 +182,16 @@ fn fail(code: CodeRef, header: u32, at_code: CodeRef, at: u32, reason: Reason) {
         let limits = &s.options.limits;
         let data = s.codes.entry(code.as_ptr().addr()).or_default();
         let header = data.header(header, limits);
-        if matches!(reason, Reason::GeneratorFrame | Reason::BadCode | Reason::NotSelected) {
+        if matches!(
+            reason,
+            Reason::GeneratorFrame | Reason::BadCode | Reason::NotSelected
+        ) {
             header.blacklisted = true;
         } else if reason == Reason::LoopEnded {
             header.ended(limits);
+        } else if reason == Reason::TraceEnd {
+            // Stopped on purpose (the option `stop_after`): the next turn is recorded too.
+            header.counter = header.due.saturating_sub(1);
         } else {
             header.failed(limits);
         }
@@ -158,6 +205,10 @@ fn count_abort(code: CodeRef, unit: u32, reason: Reason) {
     let culprit = recording::validated(code)
         .and_then(|checked| checked.at(unit).map(|i| i.opcode.name().to_owned()))
         .unwrap_or_default();
-    log!(Debug, "nothing recorded at {file}:{line} ({culprit}): {}", reason.text());
+    log!(
+        Debug,
+        "nothing recorded at {file}:{line} ({culprit}): {}",
+        reason.text()
+    );
     state::with(|s| s.stats.abort(&file, line, reason, &culprit));
 }

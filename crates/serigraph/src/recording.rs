@@ -59,16 +59,28 @@ impl World for EngineWorld {
 
     fn is_linkable(&self, code: CodeRef, header: u32) -> bool {
         state::with(|s| {
-            let Some(header) = s.codes.get(&code.as_ptr().addr()).and_then(|data| data.find(header)) else {
+            let Some(header) = s
+                .codes
+                .get(&code.as_ptr().addr())
+                .and_then(|data| data.find(header))
+            else {
                 return false;
             };
-            header.executors.iter().any(|&id| s.traces.get(id).is_some_and(|t| t.compiled.machine.loop_entry.is_some()))
+            header.executors.iter().any(|&id| {
+                s.traces
+                    .get(id)
+                    .is_some_and(|t| t.compiled.machine.loop_entry.is_some())
+            })
         })
     }
 
     fn may_inline(&self, code: CodeRef) -> bool {
         !attach::is_watched_by_others(self.thread, code)
-            && state::with(|s| s.codes.get(&code.as_ptr().addr()).is_none_or(|data| !data.do_not_inline))
+            && state::with(|s| {
+                s.codes
+                    .get(&code.as_ptr().addr())
+                    .is_none_or(|data| !data.do_not_inline)
+            })
     }
 
     fn is_volatile(&self, dict: *mut PyObject, key: *mut PyObject) -> bool {
@@ -85,7 +97,11 @@ impl World for EngineWorld {
 
 /// Whether this thread is recording: then nothing else is recorded on it.
 pub fn is_recording(thread: Thread) -> bool {
-    state::with(|s| s.recording.contains(&thread.as_ptr().addr()))
+    let address = thread.as_ptr().addr();
+    state::with(|s| {
+        s.notice_fork(address);
+        s.recording.contains(&address)
+    })
 }
 
 /// Records. `None` if the bytecode was refused.
@@ -117,7 +133,12 @@ pub unsafe fn record(
         max_inline_depth,
         valid_word: valid.address(),
         world: &world,
-        stop_after: None,
+        stop_after: state::with(|s| {
+            // The stops go through all lengths in turn.
+            s.options
+                .stop_after
+                .map(|limit| s.stats.recordings as u32 % limit.saturating_add(1))
+        }),
     };
     let began = std::time::Instant::now();
     // SAFETY: by the caller's promise.

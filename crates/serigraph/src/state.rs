@@ -35,6 +35,10 @@ pub struct State {
     pub memory: Option<CodeMemory>,
     /// Thread states (addresses) with an active recording.
     pub recording: Vec<usize>,
+    /// The process all this belongs to.
+    process: u32,
+    /// Bytes that traces take apart from their code, roughly.
+    pub trace_bytes: usize,
     /// Code objects (addresses) that have JUMP events.
     pub instrumented: AddressSet,
     /// The traces.
@@ -63,10 +67,41 @@ impl State {
             dependencies: Dependencies::new(),
             memory: None,
             recording: Vec::new(),
+            process: std::process::id(),
+            trace_bytes: 0,
             instrumented: AddressSet::default(),
             traces: Traces::new(),
             emitter: None,
         }
+    }
+
+    /// After a fork, forgets the threads that are no more. To be called by the running thread before what they were doing
+    /// matters.
+    pub fn notice_fork(&mut self, thread: usize) {
+        let process = std::process::id();
+        if process != self.process {
+            self.process = process;
+            self.recording.retain(|&t| t == thread);
+            self.traces.keep_thread(thread);
+        }
+    }
+
+    /// Throws away the trees that were not entered since this was done last; true if there were any. Their memory comes back with
+    /// [`Self::collect`].
+    pub fn evict(&mut self) -> bool {
+        let mut cold = Vec::new();
+        for id in self.traces.roots() {
+            if let Some(root) = self.traces.get_mut(id) {
+                if root.entered == root.entered_before {
+                    cold.push(id);
+                }
+                root.entered_before = root.entered;
+            }
+        }
+        for &id in &cold {
+            self.retire(id, Reason::Evicted);
+        }
+        !cold.is_empty()
     }
 
     /// What is known of a code object.
@@ -78,6 +113,7 @@ impl State {
     /// Takes a finished trace into the tables, so that it can be entered.
     pub fn install(&mut self, executor: Executor) {
         self.stats.code_bytes += executor.compiled.code_size() as u64;
+        self.trace_bytes += executor.compiled.trace_bytes();
         match executor.compiled.kind {
             Kind::Root => self.stats.root_traces += 1,
             Kind::Side { .. } => self.stats.side_traces += 1,
@@ -93,11 +129,19 @@ impl State {
             if !self.traces.retire(id) {
                 continue;
             }
-            let Some(trace) = self.traces.get(id) else { continue };
+            let Some(trace) = self.traces.get(id) else {
+                continue;
+            };
             pending.extend_from_slice(&trace.sides);
             pending.extend_from_slice(&trace.linked_from);
             let compiled = trace.compiled.clone();
-            log!(Info, "trace {id} at {}:{} thrown away: {}", compiled.place.0, compiled.place.1, reason.text());
+            log!(
+                Info,
+                "trace {id} at {}:{} thrown away: {}",
+                compiled.place.0,
+                compiled.place.1,
+                reason.text()
+            );
             self.stats.discarded.count(reason);
             match compiled.kind {
                 Kind::Root => {
@@ -115,7 +159,9 @@ impl State {
 
     /// Makes an exit leave again instead of going on in a side trace.
     fn unlink(&mut self, parent: TraceId, exit: u32, side: TraceId) {
-        let Some(parent) = self.traces.get_mut(parent) else { return };
+        let Some(parent) = self.traces.get_mut(parent) else {
+            return;
+        };
         parent.sides.retain(|&t| t != side);
         let state = &mut parent.exits[exit as usize];
         if state.side != Some(side) {
@@ -139,10 +185,16 @@ impl State {
 
     /// Frees what can be freed; see [`Traces::collect`].
     #[must_use]
-    pub fn collect(&mut self) -> Vec<Box<Executor>> {
+    pub fn collect(&mut self) -> Vec<Executor> {
         let freed = self.traces.collect(&mut self.memory);
         for executor in &freed {
-            self.stats.code_bytes = self.stats.code_bytes.saturating_sub(executor.compiled.code_size() as u64);
+            self.stats.code_bytes = self
+                .stats
+                .code_bytes
+                .saturating_sub(executor.compiled.code_size() as u64);
+            self.trace_bytes = self
+                .trace_bytes
+                .saturating_sub(executor.compiled.trace_bytes());
         }
         freed
     }

@@ -22,7 +22,10 @@ impl Reasons {
     }
     /// Those that are not 0.
     pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
-        Reason::ALL.iter().map(|&r| (r, self.0[r as usize])).filter(|&(_, n)| n != 0)
+        Reason::ALL
+            .iter()
+            .map(|&r| (r, self.0[r as usize]))
+            .filter(|&(_, n)| n != 0)
     }
 }
 
@@ -87,10 +90,9 @@ impl Stats {
     /// Counts a recording that gave no trace.
     pub fn abort(&mut self, file: &str, line: i32, reason: Reason, culprit: &str) {
         self.aborts.count(reason);
-        let known = self
-            .abort_places
-            .iter_mut()
-            .find(|a| a.line == line && a.reason == reason && a.culprit == culprit && a.file == file);
+        let known = self.abort_places.iter_mut().find(|a| {
+            a.line == line && a.reason == reason && a.culprit == culprit && a.file == file
+        });
         if let Some(abort) = known {
             abort.count += 1;
         } else if self.abort_places.len() < ABORT_PLACES {
@@ -115,8 +117,15 @@ mod tests {
         stats.abort("a.py", 3, Reason::UnsupportedOpcode, "YIELD_VALUE");
         stats.abort("a.py", 3, Reason::UnsupportedOpcode, "YIELD_VALUE");
         stats.abort("a.py", 4, Reason::UnsupportedOpcode, "YIELD_VALUE");
-        let counts: Vec<_> = stats.abort_places.iter().map(|a| (a.line, a.count)).collect();
+        let counts: Vec<_> = stats
+            .abort_places
+            .iter()
+            .map(|a| (a.line, a.count))
+            .collect();
         assert_eq!(counts, [(3, 2), (4, 1)]);
-        assert_eq!(stats.aborts.iter().collect::<Vec<_>>(), [(Reason::UnsupportedOpcode, 3)]);
+        assert_eq!(
+            stats.aborts.iter().collect::<Vec<_>>(),
+            [(Reason::UnsupportedOpcode, 3)]
+        );
     }
 }

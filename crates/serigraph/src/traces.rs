@@ -24,8 +24,8 @@ pub struct Traces {
     exits: Vec<Option<ExitRef>>,
     /// Ranges of exit numbers that are free again: first, length.
     free_exits: Vec<(u32, u32)>,
-    /// The entries into machine code that have not left yet, by number; on all threads.
-    live: Vec<u64>,
+    /// The entries into machine code that have not left yet: number, thread (the address of its state).
+    live: Vec<(u64, usize)>,
     sequence: u64,
 }
 
@@ -52,25 +52,54 @@ impl Traces {
     #[inline]
     pub fn get(&self, id: TraceId) -> Option<&Executor> {
         // SAFETY: the table owns its traces; the borrow of the table keeps them from being freed or changed.
-        self.table.get(id as usize).copied().flatten().map(|t| unsafe { t.as_ref() })
+        self.table
+            .get(id as usize)
+            .copied()
+            .flatten()
+            .map(|t| unsafe { t.as_ref() })
     }
 
     /// A trace, to be changed.
     #[inline]
     pub fn get_mut(&mut self, id: TraceId) -> Option<&mut Executor> {
         // SAFETY: as above; the table is borrowed for changing.
-        self.table.get(id as usize).copied().flatten().map(|mut t| unsafe { t.as_mut() })
+        self.table
+            .get(id as usize)
+            .copied()
+            .flatten()
+            .map(|mut t| unsafe { t.as_mut() })
     }
 
     /// Every trace that may be entered.
     pub fn iter(&self) -> impl Iterator<Item = &Executor> {
         // SAFETY: as above.
-        self.table.iter().flatten().map(|t| unsafe { t.as_ref() }).filter(|t| t.retired.is_none())
+        self.table
+            .iter()
+            .flatten()
+            .map(|t| unsafe { t.as_ref() })
+            .filter(|t| t.retired.is_none())
+    }
+
+    /// The root traces that may be entered.
+    pub fn roots(&self) -> Vec<TraceId> {
+        self.iter()
+            .filter(|t| t.compiled.kind == Kind::Root)
+            .map(|t| t.compiled.id)
+            .collect()
+    }
+
+    /// Whether there is no trace at all, and no code that anything may return into.
+    pub fn is_empty(&self) -> bool {
+        self.table.iter().all(Option::is_none) && self.live.is_empty()
     }
 
     /// Numbers for the exits of a new trace.
     pub fn reserve_exits(&mut self, count: u32) -> u32 {
-        if let Some(at) = self.free_exits.iter().position(|&(_, length)| length >= count) {
+        if let Some(at) = self
+            .free_exits
+            .iter()
+            .position(|&(_, length)| length >= count)
+        {
             let (first, length) = self.free_exits[at];
             if length == count {
                 self.free_exits.swap_remove(at);
@@ -121,16 +150,21 @@ impl Traces {
 
     /// A thread goes into machine code; the result is for [`Self::leave`].
     #[inline]
-    pub fn enter(&mut self) -> u64 {
+    pub fn enter(&mut self, thread: usize) -> u64 {
         self.sequence += 1;
-        self.live.push(self.sequence);
+        self.live.push((self.sequence, thread));
         self.sequence
+    }
+
+    /// After a fork: only this thread is left.
+    pub fn keep_thread(&mut self, thread: usize) {
+        self.live.retain(|&(_, t)| t == thread);
     }
 
     /// It is out again.
     #[inline]
     pub fn leave(&mut self, sequence: u64) {
-        if let Some(at) = self.live.iter().rposition(|&l| l == sequence) {
+        if let Some(at) = self.live.iter().rposition(|&(l, _)| l == sequence) {
             self.live.swap_remove(at);
         }
     }
@@ -138,7 +172,9 @@ impl Traces {
     /// Marks a trace as thrown away. Its code lives on until nothing can return into it. False if it was already, or does not exist.
     pub fn retire(&mut self, id: TraceId) -> bool {
         let sequence = self.sequence;
-        let Some(trace) = self.get_mut(id).filter(|t| t.retired.is_none()) else { return false };
+        let Some(trace) = self.get_mut(id).filter(|t| t.retired.is_none()) else {
+            return false;
+        };
         trace.retired = Some(sequence);
         trace.compiled.valid.break_it();
         let pointer = NonNull::from(trace);
@@ -155,19 +191,21 @@ impl Traces {
     /// Frees the code of retired traces that nothing can return into. What is returned has to be dropped outside
     /// the state: it releases objects.
     #[must_use]
-    pub fn collect(&mut self, memory: &mut Option<CodeMemory>) -> Vec<Box<Executor>> {
-        let oldest = self.live.iter().copied().min().unwrap_or(u64::MAX);
+    pub fn collect(&mut self, memory: &mut Option<CodeMemory>) -> Vec<Executor> {
+        let oldest = self.live.iter().map(|l| l.0).min().unwrap_or(u64::MAX);
         let mut freed = Vec::new();
         loop {
             let position = self.retired.iter().position(|t| {
                 // SAFETY: retired traces are owned by the table until they are freed here.
                 let t = unsafe { t.as_ref() };
-                !t.is_pinned && t.linked_from.is_empty() && t.retired.is_some_and(|sequence| oldest > sequence)
+                !t.is_pinned
+                    && t.linked_from.is_empty()
+                    && t.retired.is_some_and(|sequence| oldest > sequence)
             });
             let Some(position) = position else { break };
             let pointer = self.retired.swap_remove(position);
             // SAFETY: it was leaked from a box by `install`, is in no list any more, and nothing refers to it.
-            let executor = unsafe { Box::from_raw(pointer.as_ptr()) };
+            let executor = *unsafe { Box::from_raw(pointer.as_ptr()) };
             let compiled = &executor.compiled;
             self.table[compiled.id as usize] = None;
             self.release_exits(compiled.first_exit, compiled.exits.len() as u32);
