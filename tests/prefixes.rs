@@ -6,19 +6,33 @@ use std::process::{Command, Output};
 
 use xtask::interpreters;
 
-const SCRIPTS: &[&str] = &["test_recorder_mix", "test_recorder_attributes", "test_lifetimes", "test_exceptions", "test_calls"];
+const SCRIPTS: &[&str] = &[
+    "test_recorder_mix",
+    "test_recorder_attributes",
+    "test_lifetimes",
+    "test_exceptions",
+    "test_calls",
+];
 
 /// Limits of the stops: short ones try the beginnings of all loops often, long ones the ends.
 const STOPS: &[&str] = &["7", "61", "250"];
 
 fn run(serigraph: &Path, python: &Path, script: &Path, stop_after: Option<&str>) -> Output {
     let mut command = Command::new(serigraph);
-    command.arg("--python").arg(python).env("PYTHONHASHSEED", "0");
+    command
+        .arg("--python")
+        .arg(python)
+        .env("PYTHONHASHSEED", "0");
     match stop_after {
-        Some(limit) => command.env("SERIGRAPH_THRESHOLD", "1").env("SERIGRAPH_STOP_AFTER", limit),
+        Some(limit) => command
+            .env("SERIGRAPH_THRESHOLD", "1")
+            .env("SERIGRAPH_STOP_AFTER", limit),
         None => command.arg("--off"),
     };
-    command.arg(script).output().expect("the program can be started")
+    command
+        .arg(script)
+        .output()
+        .expect("the program can be started")
 }
 
 #[test]

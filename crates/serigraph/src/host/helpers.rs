@@ -14,29 +14,6 @@ use super::object;
 
 type Object = *mut PyObject;
 
-/// The signature of a helper.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Signature {
-    /// One object to an object.
-    Object1,
-    /// Two objects to an object.
-    Object2,
-    /// Three objects to an object.
-    Object3,
-    /// One object to a status.
-    Status1,
-    /// Two objects to a status.
-    Status2,
-    /// Three objects to a status.
-    Status3,
-    /// Outgoing arguments to an object.
-    Args,
-    /// A double to a double.
-    Float1,
-    /// Two doubles to a double.
-    Float2,
-}
-
 macro_rules! pointer_type {
     (Object1) => { unsafe extern "C" fn(Object) -> Object };
     (Object2) => { unsafe extern "C" fn(Object, Object) -> Object };
@@ -60,14 +37,6 @@ macro_rules! helpers {
             /// Every helper, by number.
             pub const ALL: &'static [Helper] = &[ $( Helper::$variant ),* ];
 
-            /// The name, for listings.
-            pub const fn name(self) -> &'static str {
-                match self { $( Helper::$variant => $name ),* }
-            }
-            /// The signature.
-            pub const fn signature(self) -> Signature {
-                match self { $( Helper::$variant => Signature::$signature ),* }
-            }
             /// The address of the function.
             pub fn address(self) -> *const () {
                 match self { $( Helper::$variant => { let f: pointer_type!($signature) = $function; f as *const () } ),* }
@@ -87,11 +56,6 @@ impl Helper {
     pub fn number(self) -> u64 {
         self as u64
     }
-}
-
-/// The address of the helper of this number, for the code generator.
-pub fn address_of(number: u64) -> Option<usize> {
-    Helper::from_number(number).map(|helper| helper.address().expose_provenance())
 }
 
 helpers! {

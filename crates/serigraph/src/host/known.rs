@@ -41,7 +41,12 @@ pub enum Known {
     Leaf,
 }
 
-static TABLE: OnceLock<Vec<(u64, Known)>> = OnceLock::new();
+type Table = Vec<(u64, Known)>;
+
+static TABLE: OnceLock<Table> = OnceLock::new();
+
+/// Functions of `math`, once the program has imported it.
+static MATH: OnceLock<Table> = OnceLock::new();
 
 fn attribute(owner: u64, name: &std::ffi::CStr) -> u64 {
     // SAFETY: a live object (a module or type) and a terminated name; the functions listed below live as long as their
@@ -67,12 +72,31 @@ fn module(name: &std::ffi::CStr) -> u64 {
 }
 
 /// Makes the list, once, before the first recording. References to the functions are kept for ever, so their addresses are
-/// nobody else's. The GIL must be held and no exception pending. Imports `math`.
+/// nobody else's. The GIL must be held and no exception pending. Imports nothing: the program would see it in `sys.modules`.
 pub fn prepare(types: &Types) {
     TABLE.get_or_init(|| build(types));
+    if MATH.get().is_none()
+        && let Some(math) = loaded(c"math")
+    {
+        MATH.get_or_init(|| build_math(math));
+    }
 }
 
-fn build(types: &Types) -> Vec<(u64, Known)> {
+/// A module that the program has imported. The reference is kept for ever.
+fn loaded(name: &std::ffi::CStr) -> Option<u64> {
+    // SAFETY: the GIL is held (see `prepare`); the references are borrowed from a dict that nothing here changes, and the
+    // one that is kept is counted.
+    unsafe {
+        let module = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), name.as_ptr());
+        if module.is_null() || ffi::PyModule_CheckExact(module) == 0 {
+            return None;
+        }
+        ffi::Py_INCREF(module);
+        Some(bits(module))
+    }
+}
+
+fn build(types: &Types) -> Table {
     let mut table = vec![
         (types.float, Known::Float),
         (types.int, Known::Int),
@@ -97,9 +121,13 @@ fn build(types: &Types) -> Vec<(u64, Known)> {
             table.push((attribute(builtins, name), known));
         }
     }
-    let math = module(c"math");
-    if math != 0 {
-        for (name, known) in [
+    table.push((attribute(types.list, c"append"), Known::ListAppend));
+    sorted(table)
+}
+
+fn build_math(math: u64) -> Table {
+    sorted(
+        [
             (c"sqrt", Known::Sqrt),
             (c"sin", Known::Float1(Helper::Sin)),
             (c"cos", Known::Float1(Helper::Cos)),
@@ -126,11 +154,14 @@ fn build(types: &Types) -> Vec<(u64, Known)> {
             (c"tanh", Known::Leaf),
             (c"log2", Known::Leaf),
             (c"log10", Known::Leaf),
-        ] {
-            table.push((attribute(math, name), known));
-        }
-    }
-    table.push((attribute(types.list, c"append"), Known::ListAppend));
+        ]
+        .map(|(name, known)| (attribute(math, name), known))
+        .to_vec(),
+    )
+}
+
+/// Ready for the search by address, without what an interpreter does not have.
+fn sorted(mut table: Table) -> Table {
     table.retain(|&(address, _)| address != 0);
     table.sort_unstable_by_key(|&(address, _)| address);
     table
@@ -171,11 +202,11 @@ pub fn is_plain_iterator(type_address: u64) -> bool {
 
 /// What a callable does, if it is known.
 pub fn of(callable: u64) -> Option<Known> {
-    let table = TABLE.get()?;
-    table
-        .binary_search_by_key(&callable, |&(address, _)| address)
-        .ok()
-        .map(|at| table[at].1)
+    [&TABLE, &MATH].into_iter().find_map(|table| {
+        let table = table.get()?;
+        let at = table.binary_search_by_key(&callable, |&(address, _)| address);
+        Some(table[at.ok()?].1)
+    })
 }
 
 /// The entry that all Python functions have unless somebody has set another: seen in one that is made for it.

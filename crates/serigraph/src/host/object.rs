@@ -540,12 +540,6 @@ pub(super) fn raise_with_type_name(
     raise(kind, &format!("{before}{name}{after}"));
 }
 
-/// Whether a pending exception is there.
-pub fn has_exception() -> bool {
-    // SAFETY: asks about the running thread; the GIL is held.
-    !unsafe { ffi::PyErr_Occurred() }.is_null()
-}
-
 /// An address as a pointer, for the engine's tables.
 #[inline]
 pub fn pointer(o: u64) -> *mut PyObject {

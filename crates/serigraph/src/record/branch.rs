@@ -10,7 +10,7 @@ use crate::host::object;
 
 impl Recorder<'_> {
     /// 3.13: replaces the value on top by its truth value.
-    pub(super) fn to_bool(&mut self) -> Result<(), Stop> {
+    pub(super) fn replace_by_truth(&mut self) -> Result<(), Stop> {
         self.truth_of_top(false)
     }
 

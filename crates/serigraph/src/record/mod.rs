@@ -314,7 +314,7 @@ impl Recorder<'_> {
                 }
             }
         }
-        for i in 0..needed.len() {
+        for (i, needed) in needed.into_iter().enumerate() {
             let value = ValueId(i as u32);
             let inst = *self.trace.inst(value);
             let is_object =
@@ -330,10 +330,10 @@ impl Recorder<'_> {
                 .map(|(_, n)| i64::from(*n))
                 .sum();
             let owned = owned + i64::from(inst.uop.info().ownership.output_owned);
-            for _ in owned..needed[i] {
+            for _ in owned..needed {
                 self.emit(Uop::IncRef, &[value], 0)?;
             }
-            for _ in needed[i]..owned {
+            for _ in needed..owned {
                 let exact = object::type_address(self.values[i]);
                 let kind = if self.types.is_plain(exact) {
                     self.guard_type(value, exact)?;
@@ -388,7 +388,6 @@ impl Recorder<'_> {
             dependencies: self.dependencies,
             constants: self.constants,
             inline_depth: self.inline_depth,
-            instructions,
         }
     }
 
@@ -525,7 +524,7 @@ impl Recorder<'_> {
             CompareOp => self.compare_op(oparg),
             IsOp => self.is_op(oparg),
             ContainsOp => self.contains_op(oparg),
-            ToBool => self.to_bool(),
+            ToBool => self.replace_by_truth(),
 
             PopJumpIfTrue => self.pop_jump(true),
             PopJumpIfFalse => self.pop_jump(false),

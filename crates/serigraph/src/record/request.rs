@@ -27,6 +27,10 @@ pub trait World {
 }
 
 /// Where a recording begins.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for each recording, moved once"
+)]
 pub enum Start {
     /// At the loop header where the frame stands.
     Header(u32),
@@ -146,6 +150,4 @@ pub struct Recording {
     pub constants: Vec<Owned>,
     /// The deepest inlining: entering the trace takes so many levels of Python recursion.
     pub inline_depth: u32,
-    /// Bytecode instructions recorded.
-    pub instructions: u32,
 }

@@ -152,7 +152,7 @@ impl Recorder<'_> {
             if self.bits(length) != u64::from(count) {
                 return Err(self.abort(Reason::ExceptionRaised));
             }
-            if !(self.fact(sequence).constant && !is_list) {
+            if is_list || !self.fact(sequence).constant {
                 self.emit(Uop::GuardIntEqImm, &[length], count.into())?;
             }
             let items = self.unpacked(sequence, count, is_list)?;
