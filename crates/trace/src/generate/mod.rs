@@ -373,6 +373,9 @@ impl<'a> Generator<'a> {
             };
             next.push(value);
         }
+        if self.random.below(3) > 0 {
+            self.emit(Uop::PollWord32, &[], 0);
+        }
         self.trace.end = End::Loop(next);
         add_invariants(&mut self.trace);
         self.trace

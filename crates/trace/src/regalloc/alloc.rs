@@ -95,6 +95,9 @@ impl Allocator {
         out.exits.reverse();
         out.exit_values.extend_from_slice(&state.exit_values);
         out.slots = state.slot_owner.len() as u16;
+        if matches!(trace.end, End::Loop(_)) {
+            super::poll::move_before_last_guard(trace, out);
+        }
         if trace.loop_start.is_some() {
             out.loop_entry = loop_entry(trace, out);
         }
@@ -163,6 +166,7 @@ impl Allocator {
             };
             state.assign(arg, reg);
             state.end_regs[reg.0 as usize] = arg;
+            state.at_end |= bit(reg);
             state.value(phi).hint = reg;
             state.reserved |= bit(reg);
         }

@@ -23,6 +23,7 @@ pub mod checker;
 mod dump;
 pub mod liveness;
 pub mod moves;
+mod poll;
 mod registers;
 
 pub use alloc::Allocator;

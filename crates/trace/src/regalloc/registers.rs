@@ -94,6 +94,8 @@ pub(super) struct State {
     pub touched: RegSet,
     /// What is in each register at the back edge.
     pub end_regs: [ValueId; 16],
+    /// The registers in use there.
+    pub at_end: RegSet,
     /// The scan is inside the loop.
     pub in_loop: bool,
     /// The value that owns each spill slot, or none.
@@ -122,6 +124,7 @@ impl State {
             reserved: 0,
             touched: 0,
             end_regs: [ValueId::NONE; 16],
+            at_end: 0,
             in_loop: false,
             slot_owner: Vec::new(),
             max_slots: 0,
@@ -145,6 +148,7 @@ impl State {
         self.reserved = 0;
         self.touched = 0;
         self.end_regs = [ValueId::NONE; 16];
+        self.at_end = 0;
         self.in_loop = trace.loop_start.is_some();
         self.slot_owner.clear();
         self.max_slots = max_slots;
@@ -201,6 +205,10 @@ impl State {
             }
         };
         narrow(!self.reserved);
+        if self.in_loop && self.values[v.index()].phi {
+            // Its own register is taken: where another phi's next value is, they would have to change places.
+            narrow(!self.at_end);
+        }
         if self.live.calls_before[self.live.calls_before.len() - 1] > 0 {
             narrow(if self.crosses_call(v, at) { SURVIVING } else { !SURVIVING });
         }
@@ -216,6 +224,7 @@ impl State {
         if self.in_loop {
             if self.touched & b == 0 && self.is_invariant(v) {
                 self.end_regs[reg.0 as usize] = v;
+                self.at_end |= b;
             }
             self.touched |= b;
         }
