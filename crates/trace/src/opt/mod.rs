@@ -25,6 +25,7 @@ mod peel;
 mod rebuild;
 mod refcount;
 mod sink;
+mod snapshots;
 mod survey;
 mod types;
 
