@@ -144,7 +144,11 @@ impl Turn<'_> {
         let inst = *self.target.inst(value);
         if self.name(value).is_none() && inst.sunk && self.name(inst.args[0]).is_some() {
             let args = inst.args.map(|a| self.name(a));
-            self.names[value.index()] = self.trace.push(Inst { args, snapshot: SnapshotId::NONE, ..inst });
+            self.names[value.index()] = self.trace.push(Inst {
+                args,
+                snapshot: SnapshotId::NONE,
+                ..inst
+            });
         }
     }
 
