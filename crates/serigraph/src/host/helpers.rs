@@ -109,9 +109,9 @@ helpers! {
     GetItem "PyObject_GetItem" Object2 ffi::PyObject_GetItem;
     SetItem "PyObject_SetItem" Status3 ffi::PyObject_SetItem;
     DeleteItem "PyObject_DelItem" Status2 ffi::PyObject_DelItem;
-    GetSlice "container[start:stop]" Object3 get_slice;
-    GetSlicePlain "container[start:stop], of plain types" Args get_slice_plain;
-    SetSlice "container[start:stop] = value" Args set_slice;
+    GetSlice "a slice, from start to stop" Object3 get_slice;
+    GetSlicePlain "a slice of a plain type, from start to stop" Args get_slice_plain;
+    SetSlice "assignment to a slice, from start to stop" Args set_slice;
     GetAttribute "PyObject_GetAttr" Object2 ffi::PyObject_GetAttr;
     SetAttribute "PyObject_SetAttr" Status3 ffi::PyObject_SetAttr;
     DeleteAttribute "del owner.name" Status2 delete_attribute;

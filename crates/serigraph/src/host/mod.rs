@@ -1,7 +1,7 @@
 //! The evaluator's host: the running interpreter.
 //!
 //! [`Interpreter`] gives the recorder's evaluator the program's real memory and functions. Everything unsafe about
-//! recording is here and in [`object`]: a trace reads and calls only what its guards have checked, in the order in which they
+//! recording is here and in `object.rs`: a trace reads and calls only what its guards have checked, in the order in which they
 //! have checked it, and the recorder holds a reference to every object it works on.
 
 pub mod helpers;

@@ -40,7 +40,7 @@ pub enum Start {
 
 /// The beginning of a side trace.
 pub struct Side {
-    /// The trace begun by [`serigraph_trace::opt::side_entry`]: params, and the constants and boxes its slots hold.
+    /// The trace begun by [`serigraph_trace::side::side_entry`]: params, and the constants and boxes its slots hold.
     pub trace: Trace,
     /// The bits of each of its params, in order.
     pub params: Vec<u64>,
