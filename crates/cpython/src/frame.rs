@@ -140,6 +140,20 @@ impl FramePtr {
         self.set(layout().frame.instruction, code.unit_address(unit));
     }
 
+    /// Sets the instruction pointer of a frame that is calling a Python function with a frame of its own: where tracebacks and
+    /// `f_lasti` see the caller. 3.12 has passed the call's caches by then, 3.13 has not.
+    ///
+    /// # Safety
+    /// The frame is calling such a function by the instruction at `call`, behind which, and its caches, is `next`.
+    #[inline]
+    pub unsafe fn set_calling(self, code: CodeRef, call: u32, next: u32) {
+        let unit = match minor() {
+            Minor::V312 => next - 1,
+            Minor::V313 => call,
+        };
+        self.set(layout().frame.instruction, code.unit_address(unit));
+    }
+
     /// Sets the instruction pointer of a frame that [`eval_pushed`] will run: it starts with the instruction at this code unit.
     ///
     /// # Safety

@@ -23,6 +23,12 @@ thread_local! {
     static PENDING: Cell<*mut PyObject> = const { Cell::new(ptr::null_mut()) };
 }
 
+thread_local! {
+    /// The frame that the raiser's next use brings to where it would be while its callee raises, by the call at the first unit
+    /// and what follows at the second.
+    static CALLER: Cell<Option<(FramePtr, CodeRef, u32, u32)>> = const { Cell::new(None) };
+}
+
 /// The object, made at first use and kept for ever.
 static RAISER: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
 
@@ -31,6 +37,12 @@ pub fn arm(exception: Owned) {
     let before = PENDING.replace(exception.into_raw());
     // SAFETY: what was there, if anything, was owned. It is there only if an earlier raiser was never used.
     unsafe { xdecref(before) }
+}
+
+/// The exception that is armed next comes from a Python function that this frame calls by the instruction at `call`, behind which
+/// is `next`: the traceback entry is to say so.
+pub fn from_callee(frame: FramePtr, code: CodeRef, call: u32, next: u32) {
+    CALLER.set(Some((frame, code, call, next)));
 }
 
 /// The raiser, borrowed; immortal, so that references to it need not be counted. Null = no memory, an exception is set.
@@ -53,6 +65,11 @@ pub fn object() -> *mut PyObject {
 
 fn raise() {
     let exception = PENDING.replace(ptr::null_mut());
+    if let Some((frame, code, call, next)) = CALLER.take() {
+        // SAFETY: the frame has just called the raiser; the interpreter has its own copy of the instruction pointer, from which
+        // it finds the handler.
+        unsafe { frame.set_calling(code, call, next) };
+    }
     // SAFETY: the exception is owned, and is given to the interpreter; the GIL is held, as a type slot is being called.
     unsafe {
         if exception.is_null() {

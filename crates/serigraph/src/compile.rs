@@ -316,15 +316,12 @@ fn holds(dependency: &Dependency) -> bool {
             }
             now == value
         }
-        Dependency::Function { function, code } => {
-            // SAFETY: the recorder holds the function.
-            let now = unsafe {
-                *function
-                    .cast::<u8>()
-                    .add(layout().function.code)
-                    .cast::<*mut ffi::PyObject>()
+        Dependency::Function { function, code, defaults } => {
+            let field = |offset: usize| {
+                // SAFETY: the recorder holds the function.
+                unsafe { *function.cast::<u8>().add(offset).cast::<*mut ffi::PyObject>() }
             };
-            now == code.as_ptr()
+            field(layout().function.code) == code.as_ptr() && field(layout().function.defaults) == defaults
         }
     }
 }

@@ -267,6 +267,7 @@ unsafe fn run_inlined(
     mut exception: Option<Owned>,
 ) -> bool {
     let mut frames: Vec<(FramePtr, &Inlined)> = Vec::with_capacity(inlined.len());
+    let f0_call = f0.ip().unwrap_or(0) as u32;
     for next in &inlined {
         let locals = (next.code.nlocalsplus() as usize).min(next.slots.len());
         let (locals, stack) = next.slots.split_at(locals);
@@ -283,8 +284,9 @@ unsafe fn run_inlined(
                 // SAFETY: the new frame has its own reference to the function; it is the caller of the next.
                 unsafe {
                     refs::decref(next.function);
-                    if let Some((outer, outer_inlined)) = frames.last() {
-                        outer.set_ip(outer_inlined.code, outer_inlined.ip);
+                    match frames.last() {
+                        Some((outer, what)) => outer.set_calling(what.code, what.ip, next.return_ip),
+                        None => f0.set_calling(code, f0_call, next.return_ip),
                     }
                     thread.set_current_frame(built);
                 }
@@ -316,10 +318,9 @@ unsafe fn run_inlined(
                 push(inner, result);
                 inner.set_start(what.code, frames[n + 1].1.return_ip);
             }
-            let operands = if is_innermost {
-                Operands::Present
-            } else {
-                Operands::Taken
+            let operands = match frames.get(n + 1) {
+                Some((_, callee)) => Operands::Taken { next: callee.return_ip },
+                None => Operands::Present,
             };
             result = match exception.take() {
                 Some(pending) => {
@@ -335,7 +336,10 @@ unsafe fn run_inlined(
     // SAFETY: f0 stands at its call with the stack below the callable; the result is what the call would have pushed.
     unsafe {
         match exception {
-            Some(pending) => raise::resume_raising(f0, code, pending, Operands::Taken),
+            Some(pending) => {
+                f0.set_ip(code, f0_call);
+                raise::resume_raising(f0, code, pending, Operands::Taken { next: inlined[0].return_ip })
+            }
             None => {
                 push(f0, result);
                 f0.set_ip(code, inlined[0].return_ip);

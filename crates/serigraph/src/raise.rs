@@ -42,8 +42,11 @@ fn set(exception: Owned) {
 pub enum Operands {
     /// As the instruction wants it.
     Present,
-    /// The instruction is a call that has taken its callable and arguments.
-    Taken,
+    /// The instruction is a call that has taken its callable and arguments, and whose callee raises.
+    Taken {
+        /// The instruction that follows.
+        next: u32,
+    },
 }
 
 /// The instruction at a unit; for 3.12's `KW_NAMES`, the `CALL` that it is part of.
@@ -74,7 +77,7 @@ unsafe fn place_raiser(frame: FramePtr, code: CodeRef, unit: u32, operands: Oper
     let mut top = frame.stack_top() as u32;
     // SAFETY: the slots are operands of the instruction, or room that the compiler has reserved for them.
     unsafe {
-        if operands == Operands::Taken {
+        if let Operands::Taken { next } = operands {
             if instruction.opcode != Opcode::Call {
                 return false;
             }
@@ -93,6 +96,7 @@ unsafe fn place_raiser(frame: FramePtr, code: CodeRef, unit: u32, operands: Oper
                 push(ffi::Py_None());
             }
             frame.set_stack_top(top as i32);
+            raiser::from_callee(frame, code, unit, next);
             return true;
         }
         let is_null = |n: u32| (*frame.slot(top - 1 - n)).is_null();

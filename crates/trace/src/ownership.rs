@@ -98,6 +98,14 @@ pub fn is_null(inst: &Inst) -> bool {
     inst.uop == Uop::ConstObject && inst.imm == 0
 }
 
+/// Whether a phi is what a link puts into the loop from this slot.
+fn is_param_of_slot(trace: &Trace, phi: ValueId, slot: u32) -> bool {
+    trace.loop_params.iter().any(|param| {
+        param.value == phi
+            && matches!(param.source, ParamSource::SlotObject { slot: from, .. } if from == slot)
+    })
+}
+
 /// Whether two values are surely always the same object: one value, or phis that carry the same.
 pub fn same_value(trace: &Trace, a: ValueId, b: ValueId) -> bool {
     a == b || same_carried(trace, a, b, 8)
@@ -405,9 +413,13 @@ impl State {
                     return error(at, format!("slot {slot} is not in use throughout"));
                 }
                 (SlotMemory::Holds(a), SlotMemory::Holds(b)) => {
-                    let phi = phis
-                        .iter()
-                        .find(|c| c.object && c.initial == a && c.next == b);
+                    // Phis that this trace starts with one object may get several from a link: a slot's own is meant.
+                    let mut carried =
+                        (phis.iter()).filter(|c| c.object && c.initial == a && c.next == b);
+                    let phi = match trace.loop_params.is_empty() {
+                        true => carried.next(),
+                        false => carried.find(|c| is_param_of_slot(trace, c.phi, slot)),
+                    };
                     match phi {
                         Some(carried) => SlotMemory::Holds(carried.phi),
                         None if a == b => SlotMemory::Holds(a),

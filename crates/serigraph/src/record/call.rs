@@ -225,9 +225,11 @@ impl Recorder<'_> {
         let address = self.bits(call.callable);
         self.guard_identity(call.callable)?;
         self.keep(object::address(function.code.as_ptr()));
+        self.keep(function.defaults);
         self.depend(Dependency::Function {
             function: object::pointer(address),
             code: function.code,
+            defaults: object::pointer(function.defaults),
         });
 
         let caller = self.innermost();

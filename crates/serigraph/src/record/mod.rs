@@ -614,8 +614,13 @@ impl Recorder<'_> {
                     object::find_value(object::address(dict), object::address(key))
                         == Ok(object::address(value))
                 }
-                Dependency::Function { function, code } => {
-                    object::Function::of(object::address(function)).code == code
+                Dependency::Function {
+                    function,
+                    code,
+                    defaults,
+                } => {
+                    let now = object::Function::of(object::address(function));
+                    now.code == code && now.defaults == object::address(defaults)
                 }
             })
     }

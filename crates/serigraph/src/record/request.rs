@@ -130,6 +130,8 @@ pub enum Dependency {
         function: *mut PyObject,
         /// Its code.
         code: CodeRef,
+        /// The tuple of its defaults, or null; the recording keeps it alive.
+        defaults: *mut PyObject,
     },
 }
 
