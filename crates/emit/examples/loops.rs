@@ -105,20 +105,47 @@ fn time_loop(name: &str, text: &str, table: &'static StencilTable, native: impl 
     let n = host.heap.int(ITERATIONS);
     host.set_slot(2, n);
     let mut memory = code_memory(&host);
-    let request = Request { entry: &[], link: None, max_slots: MAX_SLOTS, random_seed: None };
-    let allocation = Allocator::new().run(&trace, &request, &StencilTarget::new(table)).expect("registers");
-    let context = EmitContext { remember_uops: true, ..EmitContext::default() };
-    let compiled = Emitter::new(table).emit(&trace, &allocation, &context, &mut memory).expect("code");
+    let request = Request {
+        entry: &[],
+        link: None,
+        max_slots: MAX_SLOTS,
+        random_seed: None,
+    };
+    let allocation = Allocator::new()
+        .run(&trace, &request, &StencilTarget::new(table))
+        .expect("registers");
+    let context = EmitContext {
+        remember_uops: true,
+        ..EmitContext::default()
+    };
+    let compiled = Emitter::new(table)
+        .emit(&trace, &allocation, &context, &mut memory)
+        .expect("code");
     if std::env::args().any(|a| a == "asm") {
-        println!("{}\n{}", serigraph_trace::regalloc::dump(&trace, &allocation), dump(&trace, &compiled, &memory));
+        println!(
+            "{}\n{}",
+            serigraph_trace::regalloc::dump(&trace, &allocation),
+            dump(&trace, &compiled, &memory)
+        );
     }
-    let poll = PollWord { word: host.poll_word() as *const u8, expected: 0 };
+    let poll = PollWord {
+        word: host.poll_word() as *const u8,
+        expected: 0,
+    };
     let frame = host.frame() as *mut u8;
     let stencils = best(|| {
         // SAFETY: the code was made for this host, whose frame and poll word are real memory.
-        host.with_current(|| unsafe { enter(compiled.entry(), frame, &[poll, poll], |a| black_box(a.exit)) });
+        host.with_current(|| unsafe {
+            enter(compiled.entry(), frame, &[poll, poll], |a| {
+                black_box(a.exit)
+            })
+        });
     });
-    println!("{name}: {stencils:.3} ns per iteration, native {:.3} ({})", best(native), table.features);
+    println!(
+        "{name}: {stencils:.3} ns per iteration, native {:.3} ({})",
+        best(native),
+        table.features
+    );
 }
 
 fn native_int_sum() {
@@ -147,7 +174,15 @@ fn traces() -> (Vec<Trace>, usize) {
     for seed in 0..300 {
         let program = Program::random(&mut Random::new(seed));
         let (mut host, constants) = program.start();
-        let recording = record(&program, &constants, &mut host, Position { ip: 0, top: program.top() });
+        let recording = record(
+            &program,
+            &constants,
+            &mut host,
+            Position {
+                ip: 0,
+                top: program.top(),
+            },
+        );
         let uops = recording.trace.insts.len();
         let types = functions::host_types(&host);
         let make = || optimise_loop(recording.trace, &types, &OptOptions::default());
@@ -165,8 +200,14 @@ fn time_compiling(table: &'static StencilTable) {
     let mut memory = code_memory(&host);
     let (mut allocator, mut emitter) = (Allocator::new(), Emitter::new(table));
     let target = StencilTarget::new(table);
-    let request = Request { entry: &[], link: None, max_slots: MAX_SLOTS, random_seed: None };
-    let small = parse("trace root locals 1 top 1\nend exit s0\ns0: [f0 ip=1 top=1]").expect("a trace");
+    let request = Request {
+        entry: &[],
+        link: None,
+        max_slots: MAX_SLOTS,
+        random_seed: None,
+    };
+    let small =
+        parse("trace root locals 1 top 1\nend exit s0\ns0: [f0 ip=1 top=1]").expect("a trace");
     let small_allocation = allocator.run(&small, &request, &target).expect("registers");
     let context = EmitContext::default();
     let (mut emitted, mut exits, mut values, mut moves) = (0, 0, 0, 0);
@@ -177,9 +218,13 @@ fn time_compiling(table: &'static StencilTable) {
             let start = Instant::now();
             let allocation = allocator.run(trace, &request, &target).expect("registers");
             let allocated = Instant::now();
-            let compiled = emitter.emit(trace, &allocation, &context, &mut memory).expect("code");
+            let compiled = emitter
+                .emit(trace, &allocation, &context, &mut memory)
+                .expect("code");
             let finished = Instant::now();
-            let empty = emitter.emit(&small, &small_allocation, &context, &mut memory).expect("code");
+            let empty = emitter
+                .emit(&small, &small_allocation, &context, &mut memory)
+                .expect("code");
             let times = [allocated - start, finished - allocated, finished.elapsed()];
             for (best, time) in best.iter_mut().zip(times) {
                 *best = time.as_nanos().min(*best);
@@ -202,9 +247,16 @@ fn time_compiling(table: &'static StencilTable) {
     );
     let each = |ns: u128, uops: usize| ns as f64 / uops as f64;
     for (name, uops) in [("recorded", recorded), ("emitted", emitted)] {
-        println!("per uop {name}: {:.1} ns allocation, {:.1} ns emission", each(allocating, uops), each(emitting, uops));
+        println!(
+            "per uop {name}: {:.1} ns allocation, {:.1} ns emission",
+            each(allocating, uops),
+            each(emitting, uops)
+        );
     }
-    println!("an empty trace (with its system calls): {:.0} ns", each(publishing, traces.len()));
+    println!(
+        "an empty trace (with its system calls): {:.0} ns",
+        each(publishing, traces.len())
+    );
 }
 
 fn main() {

@@ -16,11 +16,19 @@ use std::fmt::Write;
 /// The code as text. Uops are shown if [`crate::EmitContext::remember_uops`] was set.
 pub fn dump(trace: &Trace, compiled: &Compiled, memory: &CodeMemory) -> String {
     let code = disassemble(memory, compiled);
-    let mut out = format!("; {} bytes, {} of them hot\n", compiled.code.code_size(), compiled.code.hot_size());
+    let mut out = format!(
+        "; {} bytes, {} of them hot\n",
+        compiled.code.code_size(),
+        compiled.code.hot_size()
+    );
     let mut uops = compiled.uops().iter().peekable();
     let mut cold = false;
     for line in code.lines() {
-        let offset = line.split_whitespace().next().and_then(|o| u32::from_str_radix(o, 16).ok()).unwrap_or(0);
+        let offset = line
+            .split_whitespace()
+            .next()
+            .and_then(|o| u32::from_str_radix(o, 16).ok())
+            .unwrap_or(0);
         while let Some((_, value)) = uops.next_if(|u| u.0 <= offset) {
             write_uop(&mut out, trace, *value);
         }
@@ -52,5 +60,8 @@ fn disassemble(memory: &CodeMemory, compiled: &Compiled) -> String {
 #[cfg(not(feature = "disassembly"))]
 fn disassemble(memory: &CodeMemory, compiled: &Compiled) -> String {
     let _ = memory;
-    format!("(built without disassembly; the code is at {:#x})", compiled.entry().get())
+    format!(
+        "(built without disassembly; the code is at {:#x})",
+        compiled.entry().get()
+    )
 }

@@ -1,8 +1,8 @@
 //! The walk over the trace.
 
 use serigraph_stencil::{
-    Assembler, CodeAddress, CodeError, CodeMemory, ExitLabel, Fp, Gp, Label, Register, SPILL_SLOTS, StencilTable,
-    TraceCode,
+    Assembler, CodeAddress, CodeError, CodeMemory, ExitLabel, Fp, Gp, Label, Register, SPILL_SLOTS,
+    StencilTable, TraceCode,
 };
 use serigraph_trace::ir::{End, SnapshotId, Trace, ValueId};
 use serigraph_trace::regalloc::liveness::{is_constant, is_emitted};
@@ -61,7 +61,12 @@ impl Compiled {
     }
     /// Makes exit `index` go on at `target` (a side trace's entry) instead of leaving. Only for the thread that holds the
     /// host's lock, while no other thread executes code of this memory.
-    pub fn link_exit(&self, memory: &mut CodeMemory, index: usize, target: CodeAddress) -> Result<(), CodeError> {
+    pub fn link_exit(
+        &self,
+        memory: &mut CodeMemory,
+        index: usize,
+        target: CodeAddress,
+    ) -> Result<(), CodeError> {
         self.code.link(memory, self.exits[index].label, target)
     }
     /// Makes a linked exit leave again, under the same conditions.
@@ -91,7 +96,10 @@ const SCRATCH_SLOT: u32 = SPILL_SLOTS as u32 - 1;
 impl Emitter {
     /// An emitter that copies from this table.
     pub fn new(table: &'static StencilTable) -> Emitter {
-        Emitter { assembler: Assembler::new(table), labels: Vec::new() }
+        Emitter {
+            assembler: Assembler::new(table),
+            labels: Vec::new(),
+        }
     }
 
     /// The table it copies from.
@@ -111,10 +119,15 @@ impl Emitter {
         self.assembler.clear();
         self.labels.clear();
         for index in 0..allocation.exits.len() as u32 {
-            self.labels.push(self.assembler.exit(context.first_exit + index));
+            self.labels
+                .push(self.assembler.exit(context.first_exit + index));
         }
         let mut uops = Vec::new();
-        let head = self.body(trace, allocation, context.remember_uops.then_some(&mut uops));
+        let head = self.body(
+            trace,
+            allocation,
+            context.remember_uops.then_some(&mut uops),
+        );
         for edit in &allocation.end_edits {
             self.edit(*edit);
         }
@@ -130,7 +143,9 @@ impl Emitter {
             }
         }
         let code = self.assembler.finish(memory)?;
-        let loop_entry = head.and_then(|h| code.label(h)).zip(allocation.loop_entry.clone());
+        let loop_entry = head
+            .and_then(|h| code.label(h))
+            .zip(allocation.loop_entry.clone());
         Ok(Compiled {
             exits: self.exit_points(trace, allocation),
             exit_values: allocation.exit_values.clone(),
@@ -181,7 +196,13 @@ impl Emitter {
                 self.labels.get(next_exit - 1).copied()
             });
             let inputs = &inputs[..info.inputs.len()];
-            self.assembler.uop(inst.uop, inputs, register_of(regs.result), inst.imm, exit.flatten());
+            self.assembler.uop(
+                inst.uop,
+                inputs,
+                register_of(regs.result),
+                inst.imm,
+                exit.flatten(),
+            );
         }
         if let Some(remember) = &mut remember {
             remember.push((self.assembler.position(), ValueId(trace.insts.len() as u32)));
@@ -195,10 +216,16 @@ impl Emitter {
     fn edit(&mut self, edit: Edit) {
         let asm = &mut self.assembler;
         match edit {
-            Edit::Constant { kind: Kind::Float, bits, to } => asm.constant_fp(fp(to), bits),
+            Edit::Constant {
+                kind: Kind::Float,
+                bits,
+                to,
+            } => asm.constant_fp(fp(to), bits),
             Edit::Constant { bits, to, .. } => asm.constant_gp(gp(to), bits),
             Edit::Move { from, to } => match (from, to) {
-                (Place::Reg(from), Place::Reg(to)) if from.is_float() => asm.move_fp(fp(to), fp(from)),
+                (Place::Reg(from), Place::Reg(to)) if from.is_float() => {
+                    asm.move_fp(fp(to), fp(from))
+                }
                 (Place::Reg(from), Place::Reg(to)) => asm.move_gp(gp(to), gp(from)),
                 (Place::Reg(from), Place::ScratchFloat) => asm.save_fp(fp(from)),
                 (Place::Reg(from), Place::ScratchGeneral) => asm.save_gp(gp(from)),
@@ -218,12 +245,20 @@ impl Emitter {
         let point = |(exit, label): (&serigraph_trace::regalloc::ExitSite, &ExitLabel)| ExitPoint {
             inst: exit.inst,
             snapshot: exit.snapshot,
-            error: trace.insts.get(exit.inst.index()).is_some_and(|i| i.uop.info().exit == Exit::Error),
+            error: trace
+                .insts
+                .get(exit.inst.index())
+                .is_some_and(|i| i.uop.info().exit == Exit::Error),
             first: exit.first,
             count: exit.count,
             label: *label,
         };
-        allocation.exits.iter().zip(&self.labels).map(point).collect()
+        allocation
+            .exits
+            .iter()
+            .zip(&self.labels)
+            .map(point)
+            .collect()
     }
 }
 

@@ -316,12 +316,22 @@ fn holds(dependency: &Dependency) -> bool {
             }
             now == value
         }
-        Dependency::Function { function, code, defaults } => {
+        Dependency::Function {
+            function,
+            code,
+            defaults,
+        } => {
             let field = |offset: usize| {
                 // SAFETY: the recorder holds the function.
-                unsafe { *function.cast::<u8>().add(offset).cast::<*mut ffi::PyObject>() }
+                unsafe {
+                    *function
+                        .cast::<u8>()
+                        .add(offset)
+                        .cast::<*mut ffi::PyObject>()
+                }
             };
-            field(layout().function.code) == code.as_ptr() && field(layout().function.defaults) == defaults
+            field(layout().function.code) == code.as_ptr()
+                && field(layout().function.defaults) == defaults
         }
     }
 }

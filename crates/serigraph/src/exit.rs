@@ -285,7 +285,9 @@ unsafe fn run_inlined(
                 unsafe {
                     refs::decref(next.function);
                     match frames.last() {
-                        Some((outer, what)) => outer.set_calling(what.code, what.ip, next.return_ip),
+                        Some((outer, what)) => {
+                            outer.set_calling(what.code, what.ip, next.return_ip)
+                        }
                         None => f0.set_calling(code, f0_call, next.return_ip),
                     }
                     thread.set_current_frame(built);
@@ -319,7 +321,9 @@ unsafe fn run_inlined(
                 inner.set_start(what.code, frames[n + 1].1.return_ip);
             }
             let operands = match frames.get(n + 1) {
-                Some((_, callee)) => Operands::Taken { next: callee.return_ip },
+                Some((_, callee)) => Operands::Taken {
+                    next: callee.return_ip,
+                },
                 None => Operands::Present,
             };
             result = match exception.take() {
@@ -338,7 +342,14 @@ unsafe fn run_inlined(
         match exception {
             Some(pending) => {
                 f0.set_ip(code, f0_call);
-                raise::resume_raising(f0, code, pending, Operands::Taken { next: inlined[0].return_ip })
+                raise::resume_raising(
+                    f0,
+                    code,
+                    pending,
+                    Operands::Taken {
+                        next: inlined[0].return_ip,
+                    },
+                )
             }
             None => {
                 push(f0, result);

@@ -112,7 +112,14 @@ impl Inst {
     pub fn new(uop: Uop, args: &[ValueId], imm: u64, snapshot: SnapshotId) -> Inst {
         let mut all = [ValueId::NONE; 3];
         all[..args.len()].copy_from_slice(args);
-        Inst { uop, kind: uop.info().output.unwrap_or(Kind::Int), sunk: false, args: all, snapshot, imm }
+        Inst {
+            uop,
+            kind: uop.info().output.unwrap_or(Kind::Int),
+            sunk: false,
+            args: all,
+            snapshot,
+            imm,
+        }
     }
     /// The inputs that are used.
     pub fn inputs(&self) -> &[ValueId] {
@@ -291,7 +298,8 @@ impl Trace {
     /// Every value a snapshot mentions: slots, and the functions of inlined frames.
     pub fn snapshot_values(&self, snapshot: SnapshotId) -> impl Iterator<Item = ValueId> + '_ {
         self.frames(snapshot).iter().flat_map(move |frame| {
-            let function = (frame.frame.0 > 0).then(|| self.inlined[frame.frame.index() - 1].function);
+            let function =
+                (frame.frame.0 > 0).then(|| self.inlined[frame.frame.index() - 1].function);
             self.slots(frame).iter().map(|s| s.value).chain(function)
         })
     }
@@ -310,7 +318,9 @@ impl Trace {
     /// The phis of the loop, in order.
     pub fn phis(&self) -> impl Iterator<Item = ValueId> + '_ {
         let first = self.loop_start.map_or(self.insts.len(), |l| l.index() + 1);
-        (first..self.insts.len()).take_while(|&i| self.insts[i].uop == Uop::Phi).map(|i| ValueId(i as u32))
+        (first..self.insts.len())
+            .take_while(|&i| self.insts[i].uop == Uop::Phi)
+            .map(|i| ValueId(i as u32))
     }
 }
 

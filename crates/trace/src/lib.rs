@@ -6,20 +6,20 @@
 //! ```text
 //! recorder --> ir::Trace --> opt (forward, peel, sink, dead code, lower) --> regalloc --> (crate serigraph-emit)
 //! ```
-pub mod ir;
-pub mod parse;
-pub mod print;
 pub mod eval;
 pub mod exit;
-pub mod ownership;
-pub mod verify;
 pub mod filetest;
+pub mod generate;
+pub mod ir;
+pub mod link;
+pub mod mini;
+pub mod opt;
+pub mod ownership;
+pub mod parse;
+pub mod print;
 pub mod random;
 pub mod regalloc;
-pub mod testhost;
-pub mod generate;
-pub mod opt;
-pub mod mini;
-pub mod link;
-mod unroll;
 pub mod side;
+pub mod testhost;
+mod unroll;
+pub mod verify;

@@ -6,7 +6,9 @@ use serigraph_trace::generate::{Branch, Size, SlotKind, World, root, side};
 use serigraph_trace::ir::{Trace, ValueId};
 use serigraph_trace::random::Random;
 use serigraph_trace::regalloc::checker::check;
-use serigraph_trace::regalloc::{Allocation, Allocator, Location, LoopEntry, Request, Target, dump};
+use serigraph_trace::regalloc::{
+    Allocation, Allocator, Location, LoopEntry, Request, Target, dump,
+};
 use serigraph_trace::verify::verify;
 use serigraph_uops::{Reason, Uop};
 use std::time::{Duration, Instant};
@@ -35,7 +37,17 @@ impl Target for TestTarget {
 fn world() -> World {
     use SlotKind::*;
     World {
-        slots: vec![Int(3), Int(-1000), Float(0.5), Float(1e10), List, Tuple, RangeIterator, Int(i64::MAX), Float(-2.0)],
+        slots: vec![
+            Int(3),
+            Int(-1000),
+            Float(0.5),
+            Float(1e10),
+            List,
+            Tuple,
+            RangeIterator,
+            Int(i64::MAX),
+            Float(-2.0),
+        ],
         types: [0x1000, 0x2000, 0x3000, 0x4000, 0x5000],
         objects: vec![0x10000, 0x10040, 0x10080],
         bool_table: 0x6000,
@@ -44,7 +56,12 @@ fn world() -> World {
     }
 }
 
-fn allocate(allocator: &mut Allocator, trace: &Trace, request: &Request<'_>, target: &TestTarget) -> Option<Allocation> {
+fn allocate(
+    allocator: &mut Allocator,
+    trace: &Trace,
+    request: &Request<'_>,
+    target: &TestTarget,
+) -> Option<Allocation> {
     let allocation = match allocator.run(trace, request, target) {
         Ok(allocation) => allocation,
         Err(reason) => {
@@ -61,18 +78,39 @@ fn allocate(allocator: &mut Allocator, trace: &Trace, request: &Request<'_>, tar
 fn one(allocator: &mut Allocator, seed: u64) {
     let mut random = Random::new(seed);
     let world = world();
-    let body = if random.one_in(3) { 0 } else { 3 + random.below(60) };
-    let size = Size { preamble: random.below(40), body };
-    let target =
-        TestTarget { alias: random.one_in(2), before_exit: random.one_in(2), kept_by_boxes: random.one_in(2) };
+    let body = if random.one_in(3) {
+        0
+    } else {
+        3 + random.below(60)
+    };
+    let size = Size {
+        preamble: random.below(40),
+        body,
+    };
+    let target = TestTarget {
+        alias: random.one_in(2),
+        before_exit: random.one_in(2),
+        kept_by_boxes: random.one_in(2),
+    };
     let trace = root(&mut random, &world, size);
     if let Err(error) = verify(&trace) {
         panic!("seed {seed}: {error}\n{trace}");
     }
-    let max_slots = if random.one_in(4) { 3 + random.below(12) as u16 } else { 200 };
+    let max_slots = if random.one_in(4) {
+        3 + random.below(12) as u16
+    } else {
+        200
+    };
     let random_seed = random.one_in(2).then_some(seed);
-    let request = Request { entry: &[], link: None, max_slots, random_seed };
-    let Some(allocation) = allocate(allocator, &trace, &request, &target) else { return };
+    let request = Request {
+        entry: &[],
+        link: None,
+        max_slots,
+        random_seed,
+    };
+    let Some(allocation) = allocate(allocator, &trace, &request, &target) else {
+        return;
+    };
     if allocation.exits.is_empty() {
         return;
     }
@@ -82,22 +120,45 @@ fn one(allocator: &mut Allocator, seed: u64) {
     let entry: Vec<Location> = kept.iter().map(|k| k.1).collect();
     let loop_entry: Option<&LoopEntry> = allocation.loop_entry.as_ref();
     let in_loop = trace.loop_start.is_some_and(|l| exit.inst > l);
-    assert!(trace.loop_start.is_none() || loop_entry.is_some(), "seed {seed}: nobody can link to\n{trace}");
+    assert!(
+        trace.loop_start.is_none() || loop_entry.is_some(),
+        "seed {seed}: nobody can link to\n{trace}"
+    );
     let link = (in_loop && !random.one_in(3)).then_some(&trace);
-    let branch = Branch { parent: &trace, at: exit.inst, snapshot: exit.snapshot, values: &values, link };
-    let size = Size { preamble: random.below(40), body: 0 };
+    let branch = Branch {
+        parent: &trace,
+        at: exit.inst,
+        snapshot: exit.snapshot,
+        values: &values,
+        link,
+    };
+    let size = Size {
+        preamble: random.below(40),
+        body: 0,
+    };
     let branch_trace = side(&mut random, &world, size, &branch);
     if let Err(error) = verify(&branch_trace) {
         panic!("seed {seed}: {error}\n{trace}\n{branch_trace}");
     }
-    let request = Request { entry: &entry, link: link.and(loop_entry), max_slots, random_seed };
+    let request = Request {
+        entry: &entry,
+        link: link.and(loop_entry),
+        max_slots,
+        random_seed,
+    };
     allocate(allocator, &branch_trace, &request, &target);
 }
 
 #[test]
 fn random_traces() {
-    let seconds = std::env::var("SERIGRAPH_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    let first = std::env::var("SERIGRAPH_FUZZ_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
+    let seconds = std::env::var("SERIGRAPH_FUZZ_SECONDS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(1);
+    let first = std::env::var("SERIGRAPH_FUZZ_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0);
     let (start, mut seed) = (Instant::now(), first);
     let mut allocator = Allocator::new();
     while start.elapsed() < Duration::from_secs(seconds) {
@@ -114,16 +175,40 @@ fn the_checker_sees_faults() {
     let mut random = Random::new(7);
     let (mut found, mut tried) = (0, 0);
     for seed in 0..60 {
-        let trace = root(&mut Random::new(seed), &world(), Size { preamble: 12, body: 12 });
-        let target = TestTarget { alias: true, before_exit: false, kept_by_boxes: false };
-        let request = Request { entry: &[], link: None, max_slots: 100, random_seed: None };
-        let Some(right) = allocate(&mut Allocator::new(), &trace, &request, &target) else { continue };
+        let trace = root(
+            &mut Random::new(seed),
+            &world(),
+            Size {
+                preamble: 12,
+                body: 12,
+            },
+        );
+        let target = TestTarget {
+            alias: true,
+            before_exit: false,
+            kept_by_boxes: false,
+        };
+        let request = Request {
+            entry: &[],
+            link: None,
+            max_slots: 100,
+            random_seed: None,
+        };
+        let Some(right) = allocate(&mut Allocator::new(), &trace, &request, &target) else {
+            continue;
+        };
         for _ in 0..20 {
             let mut wrong = right.clone();
-            let used: Vec<usize> = (0..wrong.regs.len()).filter(|&i| wrong.regs[i].inputs[0].is_some()).collect();
+            let used: Vec<usize> = (0..wrong.regs.len())
+                .filter(|&i| wrong.regs[i].inputs[0].is_some())
+                .collect();
             match random.below(3) {
                 0 => wrong.regs[random.pick(&used)].inputs[0].0 ^= 1,
-                1 if !wrong.edits.is_empty() => drop(wrong.edits.remove(random.below(wrong.edits.len() as u32) as usize)),
+                1 if !wrong.edits.is_empty() => drop(
+                    wrong
+                        .edits
+                        .remove(random.below(wrong.edits.len() as u32) as usize),
+                ),
                 _ => {
                     let k = random.below(wrong.exit_values.len() as u32) as usize;
                     wrong.exit_values[k].1.reg.0 ^= 2;

@@ -1,7 +1,9 @@
 //! Runs one trace twice: by the evaluator on one test host, as machine code on another, and compares everything.
 
 use serigraph_emit::{Compiled, EmitContext, Emitter, MAX_SLOTS, StencilTarget, dump as dump_code};
-use serigraph_stencil::{Activation, CodeAddress, CodeMemory, PollWord, RuntimeSymbols, StencilTable, enter};
+use serigraph_stencil::{
+    Activation, CodeAddress, CodeMemory, PollWord, RuntimeSymbols, StencilTable, enter,
+};
 use serigraph_trace::eval::{Host, Outcome, Step, Stop, run, step};
 use serigraph_trace::exit::{Scratch, plan_exits, restore};
 use serigraph_trace::generate::{SlotKind, World};
@@ -23,15 +25,26 @@ pub fn code_memory_of(host: &TestHost) -> CodeMemory {
         float_free_list: 0,
         float_free_count: 0,
     };
-    let helpers: Vec<usize> =
-        (0..functions::HELPERS.len() as u64).map(|n| functions::helper_address(n).unwrap()).collect();
+    let helpers: Vec<usize> = (0..functions::HELPERS.len() as u64)
+        .map(|n| functions::helper_address(n).unwrap())
+        .collect();
     CodeMemory::new(1 << 22, &runtime, &helpers).unwrap()
 }
 
 /// A host with a frame as [`world`] describes it. Two of them differ in addresses only.
 pub fn host() -> (TestHost, World) {
     use SlotKind::*;
-    let slots = vec![Int(3), Int(-1000), Float(0.5), Float(1e10), List, Tuple, RangeIterator, Int(i64::MAX), Float(-2.0)];
+    let slots = vec![
+        Int(3),
+        Int(-1000),
+        Float(0.5),
+        Float(1e10),
+        List,
+        Tuple,
+        RangeIterator,
+        Int(i64::MAX),
+        Float(-2.0),
+    ];
     let mut host = TestHost::new(slots.len() as u32);
     for (slot, kind) in slots.iter().enumerate() {
         let heap = &mut host.heap;
@@ -51,11 +64,23 @@ pub fn host() -> (TestHost, World) {
         host.set_slot(slot as u32, object);
     }
     let heap = &host.heap;
-    let types = [Type::Int, Type::Float, Type::List, Type::Tuple, Type::RangeIterator].map(|t| heap.type_address(t));
+    let types = [
+        Type::Int,
+        Type::Float,
+        Type::List,
+        Type::Tuple,
+        Type::RangeIterator,
+    ]
+    .map(|t| heap.type_address(t));
     let world = World {
         slots,
         types,
-        objects: vec![heap.none(), heap.bool(true), heap.small_ints(), heap.small_ints() + 3200],
+        objects: vec![
+            heap.none(),
+            heap.bool(true),
+            heap.small_ints(),
+            heap.small_ints() + 3200,
+        ],
         bool_table: heap.bool_table(),
         valid_word: host.zero_word(),
         helpers: [
@@ -78,7 +103,12 @@ pub fn compile(
     link: Option<&(CodeAddress, LoopEntry)>,
     seed: Option<u64>,
 ) -> Option<(Allocation, Compiled)> {
-    let request = Request { entry, link: link.map(|l| &l.1), max_slots: MAX_SLOTS, random_seed: seed };
+    let request = Request {
+        entry,
+        link: link.map(|l| &l.1),
+        max_slots: MAX_SLOTS,
+        random_seed: seed,
+    };
     let allocation = match allocate(trace, &request, &StencilTarget::new(table)) {
         Ok(allocation) => allocation,
         Err(reason) => {
@@ -86,7 +116,11 @@ pub fn compile(
             return None;
         }
     };
-    let context = EmitContext { first_exit, link: link.map(|l| l.0), remember_uops: true };
+    let context = EmitContext {
+        first_exit,
+        link: link.map(|l| l.0),
+        remember_uops: true,
+    };
     match Emitter::new(table).emit(trace, &allocation, &context, memory) {
         Ok(compiled) => Some((allocation, compiled)),
         Err(error) => panic!("{error}\n{}", dump(trace, &allocation)),
@@ -105,11 +139,16 @@ pub struct Left {
 impl Left {
     /// The bits of a value.
     pub fn read(&self, location: Location) -> u64 {
-        let from_reg = location.reg.is_some().then(|| match location.reg.is_float() {
-            true => self.fp[location.reg.index()].to_bits(),
-            false => self.gp[location.reg.index()],
-        });
-        let from_slot = location.has_slot().then(|| self.spills[location.slot as usize]);
+        let from_reg = location
+            .reg
+            .is_some()
+            .then(|| match location.reg.is_float() {
+                true => self.fp[location.reg.index()].to_bits(),
+                false => self.gp[location.reg.index()],
+            });
+        let from_slot = location
+            .has_slot()
+            .then(|| self.spills[location.slot as usize]);
         if let (Some(a), Some(b)) = (from_reg, from_slot) {
             assert_eq!(a, b, "register and slot differ: {location}");
         }
@@ -120,8 +159,16 @@ impl Left {
 /// Runs machine code on a host.
 pub fn run_machine(host: &mut TestHost, entry: CodeAddress) -> Left {
     let frame = host.frame() as *mut u8;
-    let poll = PollWord { word: host.poll_word() as *const u8, expected: 0 };
-    let left = |a: &mut Activation| Left { exit: a.exit as u32, gp: a.gp, fp: a.fp, spills: a.spills.to_vec() };
+    let poll = PollWord {
+        word: host.poll_word() as *const u8,
+        expected: 0,
+    };
+    let left = |a: &mut Activation| Left {
+        exit: a.exit as u32,
+        gp: a.gp,
+        fp: a.fp,
+        spills: a.spills.to_vec(),
+    };
     // SAFETY: the code was made for this host, whose frame and poll word are real memory.
     host.with_current(|| unsafe { enter(entry, frame, &[poll, poll], left) })
 }
@@ -141,25 +188,44 @@ pub fn compare_values(
         let fits = match inst.kind {
             Kind::Int => found == wanted || inst.uop == Uop::ListItems || inst.uop == Uop::Param,
             Kind::Float => {
-                found == wanted || (f64::from_bits(found).is_nan() && f64::from_bits(wanted).is_nan())
+                found == wanted
+                    || (f64::from_bits(found).is_nan() && f64::from_bits(wanted).is_nan())
             }
-            Kind::Object => hosts.0.heap.describe_value(wanted) == hosts.1.heap.describe_value(found),
+            Kind::Object => {
+                hosts.0.heap.describe_value(wanted) == hosts.1.heap.describe_value(found)
+            }
         };
-        assert!(fits, "{value} is {found:#x} in {location}, but should be {wanted:#x}");
+        assert!(
+            fits,
+            "{value} is {found:#x} in {location}, but should be {wanted:#x}"
+        );
     }
 }
 
 /// Carries out an exit on the machine's host.
-pub fn leave_machine(host: &mut TestHost, trace: &Trace, compiled: &Compiled, index: usize, left: &Left) {
+pub fn leave_machine(
+    host: &mut TestHost,
+    trace: &Trace,
+    compiled: &Compiled,
+    index: usize,
+    left: &Left,
+) {
     let exits = plan_exits(trace).expect("verified");
     let inst = compiled.exits[index].inst;
     let (_, plan) = exits.exits.iter().find(|e| e.0 == inst).expect("planned");
     let values = compiled.exit_values(index);
     let read = |value: ValueId| {
-        let location = values.iter().find(|v| v.0 == value).unwrap_or_else(|| panic!("{value} is not kept"));
+        let location = values
+            .iter()
+            .find(|v| v.0 == value)
+            .unwrap_or_else(|| panic!("{value} is not kept"));
         left.read(location.1)
     };
-    restore(exits.plans.plan(*plan), &mut host.leaving(read), &mut Scratch::default());
+    restore(
+        exits.plans.plan(*plan),
+        &mut host.leaving(read),
+        &mut Scratch::default(),
+    );
 }
 
 /// At which instruction an evaluation left.
@@ -181,19 +247,40 @@ pub fn check_root(
     let (trace_a, trace_b) = (make(&world_a), make(&world_b));
     let outcome = run(&trace_a, &mut host_a, &[], 100_000);
     let mut memory = code_memory_of(&host_b);
-    let (allocation, compiled) = compile(&trace_b, table, &mut memory, 1000, &[], None, random_registers)?;
+    let (allocation, compiled) = compile(
+        &trace_b,
+        table,
+        &mut memory,
+        1000,
+        &[],
+        None,
+        random_registers,
+    )?;
     let describe = |error: &str| {
         let code = dump_code(&trace_b, &compiled, &memory);
-        format!("{error}\n{trace_b}\n{}\n{code}", dump(&trace_b, &allocation))
+        format!(
+            "{error}\n{trace_b}\n{}\n{code}",
+            dump(&trace_b, &allocation)
+        )
     };
     let left = run_machine(&mut host_b, compiled.entry());
     let index = (left.exit - compiled.first_exit) as usize;
     let wanted = left_at(&trace_a, &outcome);
     let found = compiled.exits[index].inst;
     if found != wanted {
-        panic!("{}", describe(&format!("left at {found} instead of {wanted}")));
+        panic!(
+            "{}",
+            describe(&format!("left at {found} instead of {wanted}"))
+        );
     }
-    compare_values(&trace_b, &compiled, index, &left, &outcome.values, (&host_a, &host_b));
+    compare_values(
+        &trace_b,
+        &compiled,
+        index,
+        &left,
+        &outcome.values,
+        (&host_a, &host_b),
+    );
     host_a.leave(&trace_a, &plan_exits(&trace_a).expect("verified"), &outcome);
     leave_machine(&mut host_b, &trace_b, &compiled, index, &left);
     let (text_a, text_b) = (host_a.describe(), host_b.describe());
@@ -232,15 +319,32 @@ impl Chain<'_> {
         for _ in 0..40 {
             let at = left_at(self.root, &outcome);
             if at != self.linked.0 {
-                return Some(ChainEnd { in_side: false, at, values: outcome.values });
+                return Some(ChainEnd {
+                    in_side: false,
+                    at,
+                    values: outcome.values,
+                });
             }
-            let params: Vec<u64> = self.linked.1.iter().map(|v| outcome.values[v.index()]).collect();
+            let params: Vec<u64> = self
+                .linked
+                .1
+                .iter()
+                .map(|v| outcome.values[v.index()])
+                .collect();
             let side = run(self.side, host, &params, 0);
             let End::Link { args, .. } = &self.side.end else {
-                return Some(ChainEnd { in_side: true, at: left_at(self.side, &side), values: side.values });
+                return Some(ChainEnd {
+                    in_side: true,
+                    at: left_at(self.side, &side),
+                    values: side.values,
+                });
             };
             if let Stop::Exit { at, .. } = side.stop {
-                return Some(ChainEnd { in_side: true, at, values: side.values });
+                return Some(ChainEnd {
+                    in_side: true,
+                    at,
+                    values: side.values,
+                });
             }
             // Into the loop, with the values that the link supplies.
             let mut values = vec![0; self.root.insts.len()];
@@ -271,8 +375,16 @@ fn run_loop(trace: &Trace, host: &mut TestHost, mut values: Vec<u64>) -> Option<
                 Step::Next(_) => continue,
                 step => step == Step::Raised,
             };
-            let stop = Stop::Exit { at: ValueId(i as u32), snapshot: inst.snapshot, raised };
-            return Some(Outcome { stop, values, iterations });
+            let stop = Stop::Exit {
+                at: ValueId(i as u32),
+                snapshot: inst.snapshot,
+                raised,
+            };
+            return Some(Outcome {
+                stop,
+                values,
+                iterations,
+            });
         }
         let next: Vec<u64> = trace.end_args().iter().map(|a| values[a.index()]).collect();
         for (phi, value) in trace.phis().zip(next) {

@@ -12,8 +12,8 @@ mod no_host;
 mod steps;
 
 use crate::ir::{
-    End, EntrySlot, FrameId, FrameState, Inherited, Inst, LoopParam, ParamSource, SlotValue, Snapshot, SnapshotId, Trace,
-    ValueId,
+    End, EntrySlot, FrameId, FrameState, Inherited, Inst, LoopParam, ParamSource, SlotValue,
+    Snapshot, SnapshotId, Trace, ValueId,
 };
 use crate::ownership::{self, SlotMemory};
 use crate::random::Random;
@@ -247,16 +247,31 @@ impl<'a> Generator<'a> {
                 Variable::Object(value) => value,
                 Variable::Raw(raw) => self.sunk_box(raw),
             };
-            slots.push(SlotValue { slot: slot as u32, value });
+            slots.push(SlotValue {
+                slot: slot as u32,
+                value,
+            });
         }
         self.ip += 2;
         let trace = &mut self.trace;
         let first = trace.slot_values.len() as u32;
         trace.slot_values.extend_from_slice(&slots);
-        let frame = FrameState { frame: FrameId(0), ip: self.ip, top: trace.locals, first, count: slots.len() as u32 };
+        let frame = FrameState {
+            frame: FrameId(0),
+            ip: self.ip,
+            top: trace.locals,
+            first,
+            count: slots.len() as u32,
+        };
         trace.frame_states.push(frame);
         let first = trace.frame_states.len() as u32 - 1;
-        trace.snapshots.push(Snapshot { first, count: 1, first_store: 0, store_count: 0, reason: Reason::GuardFailed });
+        trace.snapshots.push(Snapshot {
+            first,
+            count: 1,
+            first_store: 0,
+            store_count: 0,
+            reason: Reason::GuardFailed,
+        });
         let snapshot = SnapshotId(trace.snapshots.len() as u32 - 1);
         self.current = Some(snapshot);
         snapshot
@@ -264,8 +279,15 @@ impl<'a> Generator<'a> {
 
     fn sunk_box(&mut self, raw: ValueId) -> ValueId {
         if self.boxes[raw.index()].is_none() {
-            let uop = if self.trace.inst(raw).kind == Kind::Float { Uop::BoxFloat } else { Uop::BoxInt };
-            let inst = Inst { sunk: true, ..Inst::new(uop, &[raw], 0, SnapshotId::NONE) };
+            let uop = if self.trace.inst(raw).kind == Kind::Float {
+                Uop::BoxFloat
+            } else {
+                Uop::BoxInt
+            };
+            let inst = Inst {
+                sunk: true,
+                ..Inst::new(uop, &[raw], 0, SnapshotId::NONE)
+            };
             let boxed = self.push(inst, None);
             self.boxes[raw.index()] = boxed;
         }
@@ -275,8 +297,15 @@ impl<'a> Generator<'a> {
     fn int(&mut self) -> ValueId {
         if self.ints.is_empty() || self.random.one_in(8) {
             let wide = self.random.one_in(4);
-            let value = if wide { self.random.bits() as i64 } else { i64::from(self.random.below(40)) - 9 };
-            return self.push(Inst::new(Uop::ConstInt, &[], value as u64, SnapshotId::NONE), Some(value as u64));
+            let value = if wide {
+                self.random.bits() as i64
+            } else {
+                i64::from(self.random.below(40)) - 9
+            };
+            return self.push(
+                Inst::new(Uop::ConstInt, &[], value as u64, SnapshotId::NONE),
+                Some(value as u64),
+            );
         }
         pick_recent(self.random, &self.ints)
     }
@@ -284,7 +313,10 @@ impl<'a> Generator<'a> {
     fn float(&mut self) -> ValueId {
         if self.floats.is_empty() || self.random.one_in(8) {
             let value = (f64::from(self.random.below(4000)) - 1000.0) / 64.0;
-            return self.push(Inst::new(Uop::ConstFloat, &[], value.to_bits(), SnapshotId::NONE), Some(value.to_bits()));
+            return self.push(
+                Inst::new(Uop::ConstFloat, &[], value.to_bits(), SnapshotId::NONE),
+                Some(value.to_bits()),
+            );
         }
         pick_recent(self.random, &self.floats)
     }
@@ -292,7 +324,10 @@ impl<'a> Generator<'a> {
     fn object(&mut self) -> ValueId {
         if self.objects.is_empty() || self.random.one_in(8) {
             let object = self.random.pick(&self.world.objects);
-            return self.push(Inst::new(Uop::ConstObject, &[], object, SnapshotId::NONE), Some(object));
+            return self.push(
+                Inst::new(Uop::ConstObject, &[], object, SnapshotId::NONE),
+                Some(object),
+            );
         }
         pick_recent(self.random, &self.objects)
     }
@@ -311,21 +346,31 @@ impl<'a> Generator<'a> {
         }
         // The loop counts, so that it ends.
         let zero = self.push(Inst::new(Uop::ConstInt, &[], 0, SnapshotId::NONE), Some(0));
-        let start = self.trace.push(Inst::new(Uop::LoopStart, &[], 0, SnapshotId::NONE));
+        let start = self
+            .trace
+            .push(Inst::new(Uop::LoopStart, &[], 0, SnapshotId::NONE));
         self.trace.loop_start = Some(start);
         self.known.push(None);
         self.boxes.push(ValueId::NONE);
         self.current = None;
         let phi = |g: &mut Self, initial: ValueId, source: ParamSource| {
-            let inst = Inst { kind: g.trace.inst(initial).kind, ..Inst::new(Uop::Phi, &[initial], 0, SnapshotId::NONE) };
+            let inst = Inst {
+                kind: g.trace.inst(initial).kind,
+                ..Inst::new(Uop::Phi, &[initial], 0, SnapshotId::NONE)
+            };
             let phi = g.push(inst, g.known[initial.index()]);
             g.trace.loop_params.push(LoopParam { value: phi, source });
             phi
         };
-        let elsewhere = ParamSource::IterField { slot: u32::MAX, offset: 0 };
+        let elsewhere = ParamSource::IterField {
+            slot: u32::MAX,
+            offset: 0,
+        };
         phi(self, zero, elsewhere);
         for slot in 0..self.variables.len() {
-            let Variable::Raw(raw) = self.variables[slot] else { continue };
+            let Variable::Raw(raw) = self.variables[slot] else {
+                continue;
+            };
             if self.random.one_in(4) {
                 // Not carried: what the exits box stays the same, and memory is not written.
                 self.syncable[slot] = false;
@@ -360,10 +405,12 @@ impl<'a> Generator<'a> {
         for (position, &phi) in phis.iter().enumerate() {
             let value = match self.trace.loop_params[position].source {
                 _ if position == 0 => counter,
-                ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot) => match self.variables[slot as usize] {
-                    Variable::Raw(raw) => raw,
-                    _ => phi,
-                },
+                ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot) => {
+                    match self.variables[slot as usize] {
+                        Variable::Raw(raw) => raw,
+                        _ => phi,
+                    }
+                }
                 _ => {
                     let a = self.int();
                     let new = self.emit(Uop::BoxInt, &[a], 0);
@@ -396,12 +443,26 @@ impl<'a> Generator<'a> {
         self.loadable.fill(false);
         for &value in branch.values {
             let kind = parent.inst(value).kind;
-            self.push(Inst { kind, ..Inst::new(Uop::Param, &[], 0, SnapshotId::NONE) }, None);
+            self.push(
+                Inst {
+                    kind,
+                    ..Inst::new(Uop::Param, &[], 0, SnapshotId::NONE)
+                },
+                None,
+            );
         }
         let private = |v: &ValueId| parent.inst(branch.values[v.index()]).uop == Uop::ListItems;
         self.ints.retain(|v| !private(v));
-        let Ok(state) = ownership::State::at(parent, branch.at.index()) else { return };
-        let param = |value: ValueId| branch.values.iter().position(|&v| v == value).map(|i| ValueId(i as u32));
+        let Ok(state) = ownership::State::at(parent, branch.at.index()) else {
+            return;
+        };
+        let param = |value: ValueId| {
+            branch
+                .values
+                .iter()
+                .position(|&v| v == value)
+                .map(|i| ValueId(i as u32))
+        };
         let in_loop = parent.loop_start.is_some_and(|l| branch.at > l);
         let kept = loop_owned(branch.link);
         for (value, count) in state.all_owned() {
@@ -430,7 +491,11 @@ impl<'a> Generator<'a> {
                 (param, Variable::Object(param))
             };
             let synced = state.slot(slot) == SlotMemory::Holds(value);
-            self.trace.entry_slots.push(EntrySlot { slot, value: object, synced });
+            self.trace.entry_slots.push(EntrySlot {
+                slot,
+                value: object,
+                synced,
+            });
             self.variables[slot as usize] = variable;
         }
         if in_loop {
@@ -438,13 +503,19 @@ impl<'a> Generator<'a> {
             self.syncable.fill(false);
         }
         for (index, loop_param) in parent.loop_params.iter().enumerate() {
-            if let (true, ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot)) = (in_loop, loop_param.source) {
+            if let (true, ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot)) =
+                (in_loop, loop_param.source)
+            {
                 self.syncable[slot as usize] = true;
             }
-            if in_loop && parent.inst(loop_param.value).uop != Uop::Phi
+            if in_loop
+                && parent.inst(loop_param.value).uop != Uop::Phi
                 && let Some(value) = param(loop_param.value)
             {
-                self.trace.inherited.push(Inherited { param: index as u32, value });
+                self.trace.inherited.push(Inherited {
+                    param: index as u32,
+                    value,
+                });
             }
         }
         self.current = None;
@@ -454,7 +525,10 @@ impl<'a> Generator<'a> {
         let mut args = Vec::new();
         for loop_param in &target.loop_params {
             let inst = target.inst(loop_param.value);
-            let inherited = branch.values.iter().position(|&v| v == loop_param.value && inst.uop != Uop::Phi);
+            let inherited = branch
+                .values
+                .iter()
+                .position(|&v| v == loop_param.value && inst.uop != Uop::Phi);
             args.push(match (inherited, inst.kind) {
                 (Some(param), _) => ValueId(param as u32),
                 (None, Kind::Int) => {
@@ -479,7 +553,11 @@ impl<'a> Generator<'a> {
 
 fn pick_recent(random: &mut Random, values: &[ValueId]) -> ValueId {
     // Old values now and then, so that some live long; mostly recent ones.
-    let span = if random.one_in(3) { values.len() } else { values.len().min(6) };
+    let span = if random.one_in(3) {
+        values.len()
+    } else {
+        values.len().min(6)
+    };
     values[values.len() - 1 - random.below(span as u32) as usize]
 }
 
@@ -495,7 +573,9 @@ fn loop_owned(trace: Option<&Trace>) -> Vec<(ValueId, u32)> {
 
 /// Lists the values from before the loop that it uses, or owns.
 fn add_invariants(trace: &mut Trace) {
-    let Some(start) = trace.loop_start else { return };
+    let Some(start) = trace.loop_start else {
+        return;
+    };
     let mut used = vec![false; trace.insts.len()];
     let mut stack: Vec<ValueId> = trace.end_args().to_vec();
     for (i, inst) in trace.insts.iter().enumerate().skip(start.index()) {
@@ -521,6 +601,9 @@ fn add_invariants(trace: &mut Trace) {
         }
     }
     for index in (0..start.index()).filter(|&i| used[i]) {
-        trace.loop_params.push(LoopParam { value: ValueId(index as u32), source: ParamSource::Invariant });
+        trace.loop_params.push(LoopParam {
+            value: ValueId(index as u32),
+            source: ParamSource::Invariant,
+        });
     }
 }

@@ -12,8 +12,17 @@ impl Generator<'_> {
         for _ in 0..8 {
             let uop = self.random.pick(&self.raw_uops);
             let info = uop.info();
-            let args: Vec<ValueId> =
-                info.inputs.iter().map(|k| if *k == Kind::Float { self.float() } else { self.int() }).collect();
+            let args: Vec<ValueId> = info
+                .inputs
+                .iter()
+                .map(|k| {
+                    if *k == Kind::Float {
+                        self.float()
+                    } else {
+                        self.int()
+                    }
+                })
+                .collect();
             let imm = match (info.immediate, uop) {
                 (Immediate::None, _) => 0,
                 (_, Uop::IntShlImm | Uop::IntShrImm) => u64::from(self.random.below(20)),
@@ -31,10 +40,16 @@ impl Generator<'_> {
             let leaves = info.exit != Exit::Never;
             let known = match step {
                 Step::Next(result) if all_known => Some(result),
-                _ if leaves && (all_known || !self.random.one_in(6)) && !self.random.one_in(60) => continue,
+                _ if leaves && (all_known || !self.random.one_in(6)) && !self.random.one_in(60) => {
+                    continue;
+                }
                 _ => None,
             };
-            let snapshot = if leaves { self.snapshot() } else { SnapshotId::NONE };
+            let snapshot = if leaves {
+                self.snapshot()
+            } else {
+                SnapshotId::NONE
+            };
             self.push(Inst::new(uop, &args, imm, snapshot), known);
             return;
         }
@@ -79,11 +94,17 @@ impl Generator<'_> {
     /// A box is put into the memory of a variable.
     fn sync(&mut self) {
         let slot = self.random.below(self.variables.len() as u32) as usize;
-        let Variable::Raw(raw) = self.variables[slot] else { return };
+        let Variable::Raw(raw) = self.variables[slot] else {
+            return;
+        };
         if !self.syncable[slot] {
             return;
         }
-        let uop = if self.trace.inst(raw).kind == Kind::Float { Uop::BoxFloat } else { Uop::BoxInt };
+        let uop = if self.trace.inst(raw).kind == Kind::Float {
+            Uop::BoxFloat
+        } else {
+            Uop::BoxInt
+        };
         let boxed = self.emit(uop, &[raw], 0);
         self.emit(Uop::SyncSlot, &[boxed], slot as u64);
         self.forget(boxed);
@@ -110,7 +131,13 @@ impl Generator<'_> {
     }
 
     fn load_slot(&mut self, slot: usize) {
-        if !self.loadable[slot] || self.side || !matches!(self.variables[slot], Variable::Untouched | Variable::Object(_)) {
+        if !self.loadable[slot]
+            || self.side
+            || !matches!(
+                self.variables[slot],
+                Variable::Untouched | Variable::Object(_)
+            )
+        {
             return;
         }
         let object = self.emit(Uop::LoadSlot, &[], slot as u64);
@@ -156,7 +183,8 @@ impl Generator<'_> {
         let object = self.owned.swap_remove(index);
         self.emit(Uop::DecRefPlain, &[object], 0);
         let inst = self.trace.inst(object);
-        let came_owned = inst.uop.info().ownership.output_owned || self.owned_params.contains(&object);
+        let came_owned =
+            inst.uop.info().ownership.output_owned || self.owned_params.contains(&object);
         if came_owned && !self.owned.contains(&object) {
             self.forget(object);
         }
@@ -190,7 +218,11 @@ impl Generator<'_> {
             2 => {
                 let other = self.random.pick(&self.world.objects);
                 let same = self.known[a.index()].is_some_and(|k| k == other);
-                self.emit(if same { Uop::GuardIs } else { Uop::GuardIsNot }, &[a], other);
+                self.emit(
+                    if same { Uop::GuardIs } else { Uop::GuardIsNot },
+                    &[a],
+                    other,
+                );
             }
             _ => drop(self.emit(Uop::GuardSame, &[a, a], 0)),
         }
@@ -198,7 +230,9 @@ impl Generator<'_> {
 
     fn find_slot(&mut self, wanted: fn(SlotKind) -> bool) -> Option<ValueId> {
         let found: Vec<usize> = (0..self.variables.len())
-            .filter(|&s| wanted(self.world.slots[s]) && matches!(self.variables[s], Variable::Object(_)))
+            .filter(|&s| {
+                wanted(self.world.slots[s]) && matches!(self.variables[s], Variable::Object(_))
+            })
             .collect();
         if found.is_empty() {
             return None;
@@ -220,7 +254,11 @@ impl Generator<'_> {
         }
         if let Some(tuple) = self.find_slot(|k| k == SlotKind::Tuple) {
             let item = if self.random.one_in(2) {
-                self.emit(Uop::TupleItemImm, &[tuple], u64::from(self.random.clone().below(8)))
+                self.emit(
+                    Uop::TupleItemImm,
+                    &[tuple],
+                    u64::from(self.random.clone().below(8)),
+                )
             } else {
                 let index = self.emit(Uop::IntAndImm, &[x], 7);
                 self.emit(Uop::TupleItem, &[tuple, index], 0)
@@ -250,7 +288,11 @@ impl Generator<'_> {
 
     fn iterator(&mut self) {
         if let Some(iterator) = self.find_slot(|k| k == SlotKind::RangeIterator) {
-            let offset = [layout::RANGE_ITER_START, layout::RANGE_ITER_STEP, layout::RANGE_ITER_LENGTH];
+            let offset = [
+                layout::RANGE_ITER_START,
+                layout::RANGE_ITER_STEP,
+                layout::RANGE_ITER_LENGTH,
+            ];
             let offset = self.random.pick(&offset) as u64;
             if self.random.one_in(3) {
                 let value = self.int();

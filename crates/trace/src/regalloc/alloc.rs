@@ -6,7 +6,9 @@
 
 use super::liveness::{is_constant, is_emitted};
 use super::registers::{FLOAT, GENERAL, RegSet, SURVIVING, State, bit};
-use super::{Allocation, Edit, ExitSite, InstRegs, Location, LoopEntry, Place, Reg, Request, Target};
+use super::{
+    Allocation, Edit, ExitSite, InstRegs, Location, LoopEntry, Place, Reg, Request, Target,
+};
 use crate::ir::{End, Inst, SnapshotId, Trace, ValueId};
 use serigraph_uops::{Exit, Reason, Uop};
 
@@ -33,7 +35,12 @@ impl Default for Allocator {
 impl Allocator {
     /// An allocator without buffers yet.
     pub fn new() -> Allocator {
-        Allocator { state: State::new(), phis: Vec::new(), exit_mark: 0, needed: Vec::new() }
+        Allocator {
+            state: State::new(),
+            phis: Vec::new(),
+            exit_mark: 0,
+            needed: Vec::new(),
+        }
     }
 
     /// Allocates a verified trace. In debug builds the checker proves the result.
@@ -45,14 +52,23 @@ impl Allocator {
     ) -> Result<Allocation, Reason> {
         let n = trace.insts.len();
         self.state.live.compute(trace, target)?;
-        self.state.reset(trace, request.max_slots, request.random_seed);
+        self.state
+            .reset(trace, request.max_slots, request.random_seed);
         self.exit_mark = 0;
-        let params = trace.insts.iter().take_while(|i| i.uop == Uop::Param).count();
+        let params = trace
+            .insts
+            .iter()
+            .take_while(|i| i.uop == Uop::Param)
+            .count();
         if request.entry.len() < params {
             return Err(Reason::VerifierFailed);
         }
         let exits = Vec::with_capacity(self.state.live.exits);
-        let mut out = Allocation { regs: vec![InstRegs::NONE; n], exits, ..Allocation::default() };
+        let mut out = Allocation {
+            regs: vec![InstRegs::NONE; n],
+            exits,
+            ..Allocation::default()
+        };
         self.reserve_entry(params, request.entry);
 
         match &trace.end {
@@ -63,7 +79,9 @@ impl Allocator {
                 self.link_end(trace, args, link, &mut out)?;
             }
         }
-        let body = trace.loop_start.map_or(n, |l| l.index() + 1 + trace.phis().count());
+        let body = trace
+            .loop_start
+            .map_or(n, |l| l.index() + 1 + trace.phis().count());
         for i in (body.min(n)..n).rev() {
             self.instruction(trace, i, target, &mut out)?;
         }
@@ -83,7 +101,11 @@ impl Allocator {
         if cfg!(debug_assertions)
             && let Err(fault) = super::checker::check(trace, &out, request, target)
         {
-            debug_assert!(false, "register allocation is wrong: {fault}\n{}", super::dump(trace, &out));
+            debug_assert!(
+                false,
+                "register allocation is wrong: {fault}\n{}",
+                super::dump(trace, &out)
+            );
         }
         Ok(out)
     }
@@ -143,7 +165,8 @@ impl Allocator {
                 continue;
             }
             let phi_last = (state.live.last_use(phi) as usize).max(phi.index() + 1) - 1;
-            let crosses = state.crosses_call(arg, end) || state.crosses_call(phi, phi_last.max(phi.index() + 1));
+            let crosses = state.crosses_call(arg, end)
+                || state.crosses_call(phi, phi_last.max(phi.index() + 1));
             let mut free = state.free & class;
             if crosses {
                 free &= SURVIVING;
@@ -153,7 +176,8 @@ impl Allocator {
                 state.value(phi).slot_hint = state.fresh_slot(arg);
                 continue;
             }
-            let calls = state.live.calls_before[end] > state.live.calls_before[state.live.loop_start];
+            let calls =
+                state.live.calls_before[end] > state.live.calls_before[state.live.loop_start];
             if calls && !crosses && free & !SURVIVING != 0 {
                 free &= !SURVIVING;
             }
@@ -202,7 +226,11 @@ impl Allocator {
             if value.constant || !value.location().is_none() {
                 continue;
             }
-            let owner = state.slot_owner.get(to.slot as usize).copied().unwrap_or(ValueId::NONE);
+            let owner = state
+                .slot_owner
+                .get(to.slot as usize)
+                .copied()
+                .unwrap_or(ValueId::NONE);
             if to.has_slot() && to.slot < state.max_slots && owner.is_none() {
                 state.claim_slot(arg, to.slot);
             } else if state.free & value.class() != 0 {
@@ -222,7 +250,9 @@ impl Allocator {
             }
         }
         for &(kind, bits, reg) in &link.constants {
-            state.moves.add(super::moves::Source::Constant(kind, bits), Place::Reg(reg));
+            state
+                .moves
+                .add(super::moves::Source::Constant(kind, bits), Place::Reg(reg));
         }
         state.moves.resolve(&mut out.end_edits);
         Ok(())
@@ -262,7 +292,13 @@ impl Allocator {
             }
             let slot = state.values[i].slot;
             if slot != Location::NO_SLOT {
-                state.edits.push((i as u32 + 1, Edit::Move { from: Place::Reg(result), to: Place::Slot(slot) }));
+                state.edits.push((
+                    i as u32 + 1,
+                    Edit::Move {
+                        from: Place::Reg(result),
+                        to: Place::Slot(slot),
+                    },
+                ));
             }
             state.unassign(v);
             state.release_slot(v);
@@ -272,10 +308,21 @@ impl Allocator {
             clear_call(state, i, bit(result));
         }
         let leaves = info.exit != Exit::Never;
-        let lost = if leaves && target.writes_before_exit(inst.uop) { bit(result) } else { 0 };
-        let mut regs = InstRegs { result, inputs: [Reg::NONE; 3] };
+        let lost = if leaves && target.writes_before_exit(inst.uop) {
+            bit(result)
+        } else {
+            0
+        };
+        let mut regs = InstRegs {
+            result,
+            inputs: [Reg::NONE; 3],
+        };
         inputs(state, inst, i, target, lost, &mut regs);
-        let lost = if regs.restored(|k| target.restores(inst.uop, k)) { 0 } else { lost };
+        let lost = if regs.restored(|k| target.restores(inst.uop, k)) {
+            0
+        } else {
+            lost
+        };
         out.regs[i] = regs;
         if state.failed {
             return Err(Reason::TooManyValues);
@@ -293,7 +340,8 @@ impl Allocator {
         let state = &mut self.state;
         let first = state.exit_values.len() as u32;
         self.needed.clear();
-        self.needed.extend_from_slice(state.live.of_snapshot(snapshot));
+        self.needed
+            .extend_from_slice(state.live.of_snapshot(snapshot));
         if !state.live.owned_at(i).is_empty() {
             self.exit_mark += 1;
             for &v in &self.needed {
@@ -323,18 +371,32 @@ impl Allocator {
             }
         }
         let count = state.exit_values.len() as u32 - first;
-        out.exits.push(ExitSite { inst: ValueId(i as u32), snapshot, first, count });
+        out.exits.push(ExitSite {
+            inst: ValueId(i as u32),
+            snapshot,
+            first,
+            count,
+        });
     }
 
     /// The loop's start: settles both ways in.
-    fn loop_head(&mut self, trace: &Trace, start: usize, body: usize, out: &mut Allocation) -> Result<(), Reason> {
+    fn loop_head(
+        &mut self,
+        trace: &Trace,
+        start: usize,
+        body: usize,
+        out: &mut Allocation,
+    ) -> Result<(), Reason> {
         let state = &mut self.state;
         // The back edge. First the phis, each from where its next value is at the end ...
         for &(phi, arg, _) in &self.phis {
             let location = state.values[phi.index()].location();
             let Some(to) = location.place() else { continue };
             if location.reg.is_some() && location.has_slot() {
-                let edit = Edit::Move { from: Place::Reg(location.reg), to: Place::Slot(location.slot) };
+                let edit = Edit::Move {
+                    from: Place::Reg(location.reg),
+                    to: Place::Slot(location.slot),
+                };
                 state.edits.push((body as u32, edit));
             }
             out.loop_state.push((phi, place_location(to)));
@@ -359,7 +421,8 @@ impl Allocator {
         }
         for slot in 0..state.slot_owner.len() {
             let v = state.slot_owner[slot];
-            if v.is_some() && trace.inst(v).uop != Uop::Phi && state.values[v.index()].reg.is_none() {
+            if v.is_some() && trace.inst(v).uop != Uop::Phi && state.values[v.index()].reg.is_none()
+            {
                 if v.index() >= start {
                     return Err(Reason::VerifierFailed);
                 }
@@ -370,7 +433,12 @@ impl Allocator {
     }
 
     /// From the loop's start upwards: phis become their initial values.
-    fn enter_preamble(&mut self, trace: &Trace, start: usize, out: &Allocation) -> Result<(), Reason> {
+    fn enter_preamble(
+        &mut self,
+        trace: &Trace,
+        start: usize,
+        out: &Allocation,
+    ) -> Result<(), Reason> {
         let state = &mut self.state;
         for r in 0..16 {
             let v = state.reg_value[r];
@@ -395,9 +463,14 @@ impl Allocator {
         state.in_loop = false;
         state.reserved = 0;
         // Initial values that are nowhere else go where the phi expects them.
-        for &(phi, to) in out.loop_state.iter().filter(|l| trace.inst(l.0).uop == Uop::Phi) {
+        for &(phi, to) in out
+            .loop_state
+            .iter()
+            .filter(|l| trace.inst(l.0).uop == Uop::Phi)
+        {
             let initial = trace.inst(phi).args[0];
-            state.value(initial).next_use = state.live.previous_use[phi.index()][0].min(start as u32);
+            state.value(initial).next_use =
+                state.live.previous_use[phi.index()][0].min(start as u32);
             let value = state.values[initial.index()];
             if value.constant || !value.location().is_none() || state.chance(4) {
                 continue;
@@ -408,7 +481,11 @@ impl Allocator {
                 state.claim_slot(initial, to.slot);
             }
         }
-        for &(phi, to) in out.loop_state.iter().filter(|l| trace.inst(l.0).uop == Uop::Phi) {
+        for &(phi, to) in out
+            .loop_state
+            .iter()
+            .filter(|l| trace.inst(l.0).uop == Uop::Phi)
+        {
             let initial = trace.inst(phi).args[0];
             let value = state.values[initial.index()];
             if value.location().is_none() && !value.constant && state.free & value.class() != 0 {
@@ -439,10 +516,14 @@ impl Allocator {
             }
             let place = from.place().ok_or(Reason::VerifierFailed)?;
             if missing_reg {
-                state.moves.add(super::moves::Source::Place(place), Place::Reg(want.reg));
+                state
+                    .moves
+                    .add(super::moves::Source::Place(place), Place::Reg(want.reg));
             }
             if missing_slot {
-                state.moves.add(super::moves::Source::Place(place), Place::Slot(want.slot));
+                state
+                    .moves
+                    .add(super::moves::Source::Place(place), Place::Slot(want.slot));
             }
         }
         state.place_moves(params);
@@ -474,12 +555,19 @@ fn clear_call(state: &mut State, i: usize, result: RegSet) {
         let v = state.reg_value[reg.0 as usize];
         let value = state.values[v.index()];
         let room = state.free & SURVIVING & !result;
-        let by_move = !value.float && !value.soft && !value.constant && value.slot == Location::NO_SLOT;
+        let by_move =
+            !value.float && !value.soft && !value.constant && value.slot == Location::NO_SLOT;
         if by_move && room != 0 && !state.chance(3) {
             state.unassign(v);
             let to = Reg(room.trailing_zeros() as u8);
             state.assign(v, to);
-            state.edits.push((i as u32 + 1, Edit::Move { from: Place::Reg(to), to: Place::Reg(reg) }));
+            state.edits.push((
+                i as u32 + 1,
+                Edit::Move {
+                    from: Place::Reg(to),
+                    to: Place::Reg(reg),
+                },
+            ));
         } else {
             state.evict(reg, i);
         }
@@ -487,7 +575,14 @@ fn clear_call(state: &mut State, i: usize, result: RegSet) {
 }
 
 /// Registers for the inputs of instruction `i`. `lost`: the register in which no input may be, since an exit may need it.
-fn inputs<T: Target>(state: &mut State, inst: &Inst, i: usize, target: &T, lost: RegSet, regs: &mut InstRegs) {
+fn inputs<T: Target>(
+    state: &mut State,
+    inst: &Inst,
+    i: usize,
+    target: &T,
+    lost: RegSet,
+    regs: &mut InstRegs,
+) {
     let args = inst.inputs();
     for (k, &arg) in args.iter().enumerate() {
         let value = &mut state.values[arg.index()];
@@ -496,11 +591,17 @@ fn inputs<T: Target>(state: &mut State, inst: &Inst, i: usize, target: &T, lost:
         value.soft = false;
         state.locked |= bit(value.reg);
     }
-    for (k, &arg) in args.iter().enumerate().filter(|&(k, _)| target.reads(inst.uop, k)) {
+    for (k, &arg) in args
+        .iter()
+        .enumerate()
+        .filter(|&(k, _)| target.reads(inst.uop, k))
+    {
         if state.values[arg.index()].reg.is_none() {
-            let restored = target.restores(inst.uop, k) && args.iter().filter(|&&other| other == arg).count() == 1;
+            let restored = target.restores(inst.uop, k)
+                && args.iter().filter(|&&other| other == arg).count() == 1;
             let mut allowed = (GENERAL | FLOAT) & if restored { RegSet::MAX } else { !lost };
-            let apart = |(n, &other): (usize, &ValueId)| other == arg && !target.may_alias(inst.uop, n);
+            let apart =
+                |(n, &other): (usize, &ValueId)| other == arg && !target.may_alias(inst.uop, n);
             if regs.result.is_some() && args.iter().enumerate().any(apart) {
                 allowed &= !bit(regs.result);
             } else if state.values[arg.index()].hint.is_none()
@@ -544,7 +645,11 @@ fn exit_location(state: &mut State, v: ValueId, i: usize, kept: RegSet) -> Locat
 
 /// What a trace that jumps into the loop has to know.
 fn loop_entry(trace: &Trace, out: &Allocation) -> Option<LoopEntry> {
-    let mut entry = LoopEntry { params: Vec::new(), constants: Vec::new(), slots: out.slots };
+    let mut entry = LoopEntry {
+        params: Vec::new(),
+        constants: Vec::new(),
+        slots: out.slots,
+    };
     entry.params.resize(trace.loop_params.len(), Location::NONE);
     for &(v, location) in &out.loop_state {
         let inst = trace.inst(v);

@@ -9,7 +9,9 @@
 //! trace proves every way through it: both edges into the loop have to fulfil the declaration, and nothing else is known
 //! inside.
 
-use super::{Allocation, Edit, ExitSite, LoopEntry, Location, Place, Reg, Request, SURVIVING_REGS, Target};
+use super::{
+    Allocation, Edit, ExitSite, Location, LoopEntry, Place, Reg, Request, SURVIVING_REGS, Target,
+};
 use crate::ir::{End, SnapshotId, Trace, ValueId};
 use crate::ownership;
 use serigraph_uops::{Exit, Kind, Uop};
@@ -95,13 +97,20 @@ struct Checker<'a, T> {
 
 impl<T: Target> Checker<'_, T> {
     fn fault<R>(&self, message: String) -> Result<R, Fault> {
-        Err(Fault { at: ValueId(self.at as u32), message })
+        Err(Fault {
+            at: ValueId(self.at as u32),
+            message,
+        })
     }
 
     fn run(&mut self) -> Result<(), Fault> {
         let (trace, n) = (self.trace, self.trace.insts.len());
         if self.allocation.regs.len() != n {
-            return self.fault(format!("{} instructions but {} rows of registers", n, self.allocation.regs.len()));
+            return self.fault(format!(
+                "{} instructions but {} rows of registers",
+                n,
+                self.allocation.regs.len()
+            ));
         }
         self.start()?;
         for i in 0..n {
@@ -130,10 +139,14 @@ impl<T: Target> Checker<'_, T> {
             End::Loop(next) => {
                 self.end_edits()?;
                 let phis: Vec<ValueId> = trace.phis().collect();
-                self.enter_loop(|phi| phis.iter().position(|&p| p == phi).map_or(phi, |k| next[k]))?;
+                self.enter_loop(|phi| {
+                    phis.iter().position(|&p| p == phi).map_or(phi, |k| next[k])
+                })?;
             }
             End::Link { args, .. } => {
-                let Some(link) = self.request.link else { return self.fault("no link target".into()) };
+                let Some(link) = self.request.link else {
+                    return self.fault("no link target".into());
+                };
                 self.end_edits()?;
                 self.link(args, link)?;
             }
@@ -145,7 +158,12 @@ impl<T: Target> Checker<'_, T> {
     }
 
     fn start(&mut self) -> Result<(), Fault> {
-        let params = self.trace.insts.iter().take_while(|i| i.uop == Uop::Param).count();
+        let params = self
+            .trace
+            .insts
+            .iter()
+            .take_while(|i| i.uop == Uop::Param)
+            .count();
         for (i, &location) in self.request.entry.iter().enumerate().take(params) {
             let v = ValueId(i as u32);
             if let Some(place) = location.place()
@@ -177,7 +195,10 @@ impl<T: Target> Checker<'_, T> {
             Place::ScratchFloat => Some(&mut self.scratch[1]),
             Place::ScratchSlot => Some(&mut self.scratch[2]),
         };
-        cell.ok_or_else(|| Fault { at, message: format!("there is no {place}") })
+        cell.ok_or_else(|| Fault {
+            at,
+            message: format!("there is no {place}"),
+        })
     }
 
     fn read(&mut self, place: Place) -> Result<Content, Fault> {
@@ -203,7 +224,9 @@ impl<T: Target> Checker<'_, T> {
     fn expect(&mut self, place: Place, wanted: Content, what: &str) -> Result<(), Fault> {
         let found = self.read(place)?;
         if found != wanted {
-            return self.fault(format!("{what}: {place} should hold {wanted} but holds {found}"));
+            return self.fault(format!(
+                "{what}: {place} should hold {wanted} but holds {found}"
+            ));
         }
         Ok(())
     }
@@ -224,7 +247,9 @@ impl<T: Target> Checker<'_, T> {
             && before as usize <= self.at
         {
             if (before as usize) < self.at {
-                return self.fault(format!("an edit before instruction {before} is out of order"));
+                return self.fault(format!(
+                    "an edit before instruction {before} is out of order"
+                ));
             }
             self.apply(edit)?;
             self.edit += 1;
@@ -249,8 +274,12 @@ impl<T: Target> Checker<'_, T> {
                     Place::Slot(_) | Place::ScratchSlot => None,
                 };
                 match (class(from), class(to)) {
-                    (None, None) => return self.fault(format!("a move from slot to slot: {from} to {to}")),
-                    (Some(a), Some(b)) if a != b => return self.fault(format!("{from} and {to} differ in class")),
+                    (None, None) => {
+                        return self.fault(format!("a move from slot to slot: {from} to {to}"));
+                    }
+                    (Some(a), Some(b)) if a != b => {
+                        return self.fault(format!("{from} and {to} differ in class"));
+                    }
                     _ => {}
                 }
                 let content = self.read(from)?;
@@ -336,12 +365,19 @@ impl<T: Target> Checker<'_, T> {
 
     fn exit_at(&mut self, i: usize, snapshot: SnapshotId) -> Result<(), Fault> {
         let allocation = self.allocation;
-        let Some(&site) = allocation.exits.get(self.exit).filter(|e| e.inst.index() == i) else {
+        let Some(&site) = allocation
+            .exits
+            .get(self.exit)
+            .filter(|e| e.inst.index() == i)
+        else {
             return self.fault("its exit is missing in the allocation".into());
         };
         self.exit += 1;
         if site.snapshot != snapshot {
-            return self.fault(format!("its exit restores {} instead of {snapshot}", site.snapshot));
+            return self.fault(format!(
+                "its exit restores {} instead of {snapshot}",
+                site.snapshot
+            ));
         }
         for &(v, location) in allocation.exit_values(&site) {
             if location.is_none() {
@@ -357,7 +393,12 @@ impl<T: Target> Checker<'_, T> {
     fn needs(&mut self, site: &ExitSite) -> Result<(), Fault> {
         let (trace, i) = (self.trace, site.inst.index());
         let mut needed: Vec<ValueId> = trace.snapshot_values(site.snapshot).collect();
-        needed.extend(trace.stores(site.snapshot).iter().flat_map(|s| [s.object, s.value]));
+        needed.extend(
+            trace
+                .stores(site.snapshot)
+                .iter()
+                .flat_map(|s| [s.object, s.value]),
+        );
         if trace.loop_start.is_some_and(|l| l.index() < i) {
             let before = |v: &ValueId| trace.loop_start.is_some_and(|l| *v < l);
             needed.extend(trace.loop_params.iter().map(|p| p.value).filter(before));

@@ -26,21 +26,32 @@ pub fn dump(trace: &Trace, allocation: &Allocation) -> String {
         while let Some((_, edit)) = edits.next_if(|e| e.0 as usize <= i) {
             write_edit(&mut out, edit);
         }
-        let Some(inst) = trace.insts.get(i) else { break };
+        let Some(inst) = trace.insts.get(i) else {
+            break;
+        };
         let v = ValueId(i as u32);
         let mut notes = String::new();
         if let Some(regs) = allocation.regs.get(i) {
             if regs.result.is_some() {
                 let _ = write!(notes, "{} = ", regs.result);
             }
-            let inputs: Vec<String> = regs.inputs.iter().filter(|r| r.is_some()).map(|r| r.to_string()).collect();
+            let inputs: Vec<String> = regs
+                .inputs
+                .iter()
+                .filter(|r| r.is_some())
+                .map(|r| r.to_string())
+                .collect();
             notes.push_str(&inputs.join(", "));
         }
         if inst.uop == Uop::LoopStart {
             notes.push_str(&values(&allocation.loop_state));
         }
         write_exit(&mut notes, allocation, v);
-        line(&mut out, &InstText { trace, value: v }.to_string(), notes.trim_end());
+        line(
+            &mut out,
+            &InstText { trace, value: v }.to_string(),
+            notes.trim_end(),
+        );
     }
     for edit in &allocation.end_edits {
         write_edit(&mut out, edit);
@@ -64,25 +75,47 @@ fn line(out: &mut String, text: &str, notes: &str) {
 }
 
 fn list(args: &[ValueId]) -> String {
-    args.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(", ")
+    args.iter()
+        .map(|v| v.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn values(list: &[(ValueId, Location)]) -> String {
-    list.iter().map(|(v, location)| format!("{v}={location}")).collect::<Vec<_>>().join(" ")
+    list.iter()
+        .map(|(v, location)| format!("{v}={location}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn write_exit(notes: &mut String, allocation: &Allocation, inst: ValueId) {
     if let Some(exit) = allocation.exit_of(inst) {
         let separator = if notes.is_empty() { "" } else { " | " };
-        let _ = write!(notes, "{separator}exit {}", values(allocation.exit_values(exit)));
+        let _ = write!(
+            notes,
+            "{separator}exit {}",
+            values(allocation.exit_values(exit))
+        );
     }
 }
 
 fn write_edit(out: &mut String, edit: &Edit) {
     let _ = match edit {
         Edit::Move { from, to } => writeln!(out, "        {from} -> {to}"),
-        Edit::Constant { kind: Kind::Float, bits, to } => writeln!(out, "        {:?} -> {to}", f64::from_bits(*bits)),
-        Edit::Constant { kind: Kind::Int, bits, to } => writeln!(out, "        {} -> {to}", *bits as i64),
-        Edit::Constant { kind: Kind::Object, bits, to } => writeln!(out, "        {bits:#x} -> {to}"),
+        Edit::Constant {
+            kind: Kind::Float,
+            bits,
+            to,
+        } => writeln!(out, "        {:?} -> {to}", f64::from_bits(*bits)),
+        Edit::Constant {
+            kind: Kind::Int,
+            bits,
+            to,
+        } => writeln!(out, "        {} -> {to}", *bits as i64),
+        Edit::Constant {
+            kind: Kind::Object,
+            bits,
+            to,
+        } => writeln!(out, "        {bits:#x} -> {to}"),
     };
 }

@@ -80,7 +80,11 @@ impl Liveness {
         reset(&mut self.uses, n, Uses::default());
         reset(&mut self.previous_use, n, [0; 3]);
         reset(&mut self.calls_before, n + 1, 0);
-        reset(&mut self.snapshot_values, trace.snapshots.len(), (NOT_EXPANDED, 0));
+        reset(
+            &mut self.snapshot_values,
+            trace.snapshots.len(),
+            (NOT_EXPANDED, 0),
+        );
         reset(&mut self.owned_values, n + 1, (0, 0));
         self.mark = 0;
         self.exits = 0;
@@ -102,7 +106,8 @@ impl Liveness {
                 continue;
             }
             if is_constant(inst) {
-                self.constants.push((ValueId(i as u32), inst.kind, inst.imm));
+                self.constants
+                    .push((ValueId(i as u32), inst.kind, inst.imm));
                 continue;
             }
             let info = inst.uop.info();
@@ -144,7 +149,10 @@ impl Liveness {
             End::Exit(snapshot) => self.exit_at(trace, n, *snapshot)?,
             End::Loop(args) | End::Link { args, .. } => {
                 for &arg in args {
-                    self.uses.get_mut(arg.index()).ok_or(Reason::VerifierFailed)?.used = true;
+                    self.uses
+                        .get_mut(arg.index())
+                        .ok_or(Reason::VerifierFailed)?
+                        .used = true;
                 }
             }
         }
@@ -252,9 +260,16 @@ impl Liveness {
 
     /// Adds what a value is made of (itself, if it is in a place) to `out`, each once for the current mark.
     #[inline]
-    fn expand(&mut self, trace: &Trace, mut value: ValueId, out: &mut Vec<ValueId>) -> Result<(), Reason> {
+    fn expand(
+        &mut self,
+        trace: &Trace,
+        mut value: ValueId,
+        out: &mut Vec<ValueId>,
+    ) -> Result<(), Reason> {
         loop {
-            let Some(uses) = self.uses.get_mut(value.index()) else { return Err(Reason::VerifierFailed) };
+            let Some(uses) = self.uses.get_mut(value.index()) else {
+                return Err(Reason::VerifierFailed);
+            };
             if uses.mark == self.mark {
                 return Ok(());
             }
@@ -299,12 +314,16 @@ impl Liveness {
         for (i, inst) in trace.insts.iter().enumerate().skip(start + 1) {
             let info = inst.uop.info();
             let ownership = &info.ownership;
-            if inst.sunk || !(ownership.output_owned || (ownership.consumes | ownership.gains) != 0) {
+            if inst.sunk || !(ownership.output_owned || (ownership.consumes | ownership.gains) != 0)
+            {
                 continue;
             }
             self.gained[i] += i32::from(ownership.output_owned);
             for (k, arg) in inst.args[..info.inputs.len()].iter().enumerate() {
-                *self.gained.get_mut(arg.index()).ok_or(Reason::VerifierFailed)? += change_of(ownership, k);
+                *self
+                    .gained
+                    .get_mut(arg.index())
+                    .ok_or(Reason::VerifierFailed)? += change_of(ownership, k);
             }
         }
         for (phi, next) in phis() {

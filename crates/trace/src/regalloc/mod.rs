@@ -106,14 +106,23 @@ impl Location {
     /// No spill slot.
     pub const NO_SLOT: u16 = u16::MAX;
     /// Nowhere.
-    pub const NONE: Location = Location { reg: Reg::NONE, slot: Self::NO_SLOT };
+    pub const NONE: Location = Location {
+        reg: Reg::NONE,
+        slot: Self::NO_SLOT,
+    };
     /// In a register only.
     pub const fn in_reg(reg: Reg) -> Location {
-        Location { reg, slot: Self::NO_SLOT }
+        Location {
+            reg,
+            slot: Self::NO_SLOT,
+        }
     }
     /// In a spill slot only.
     pub const fn in_slot(slot: u16) -> Location {
-        Location { reg: Reg::NONE, slot }
+        Location {
+            reg: Reg::NONE,
+            slot,
+        }
     }
     /// Whether it has a spill slot.
     pub const fn has_slot(self) -> bool {
@@ -215,7 +224,10 @@ pub struct InstRegs {
 
 impl InstRegs {
     /// No registers.
-    pub const NONE: InstRegs = InstRegs { result: Reg::NONE, inputs: [Reg::NONE; 3] };
+    pub const NONE: InstRegs = InstRegs {
+        result: Reg::NONE,
+        inputs: [Reg::NONE; 3],
+    };
 
     /// Whether the result is in the register of one input, and the uop restores that input before it leaves.
     pub(crate) fn restored(&self, restores: impl Fn(usize) -> bool) -> bool {
@@ -277,7 +289,10 @@ impl Allocation {
     }
     /// The exit of an instruction (`end exit`: the number of instructions), if it has one.
     pub fn exit_of(&self, inst: ValueId) -> Option<&ExitSite> {
-        self.exits.binary_search_by_key(&inst, |e| e.inst).ok().map(|i| &self.exits[i])
+        self.exits
+            .binary_search_by_key(&inst, |e| e.inst)
+            .ok()
+            .map(|i| &self.exits[i])
     }
 }
 

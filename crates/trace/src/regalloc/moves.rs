@@ -55,7 +55,9 @@ impl ParallelMoves {
                 let scratch = cycle_scratch(&moves);
                 emit(moves[0].0, scratch, out);
                 moves[0].0 = scratch;
-                while let Some(ready) = (0..moves.len()).find(|&i| !moves.iter().any(|m| m.0 == moves[i].1)) {
+                while let Some(ready) =
+                    (0..moves.len()).find(|&i| !moves.iter().any(|m| m.0 == moves[i].1))
+                {
                     let (from, to) = moves.swap_remove(ready);
                     emit(from, to, out);
                 }
@@ -67,10 +69,23 @@ impl ParallelMoves {
                 out.push(Edit::Constant { kind, bits, to });
             } else {
                 let through = Reg::general(0);
-                out.push(Edit::Move { from: Place::Reg(through), to: Place::ScratchGeneral });
-                out.push(Edit::Constant { kind: Kind::Int, bits, to: through });
-                out.push(Edit::Move { from: Place::Reg(through), to });
-                out.push(Edit::Move { from: Place::ScratchGeneral, to: Place::Reg(through) });
+                out.push(Edit::Move {
+                    from: Place::Reg(through),
+                    to: Place::ScratchGeneral,
+                });
+                out.push(Edit::Constant {
+                    kind: Kind::Int,
+                    bits,
+                    to: through,
+                });
+                out.push(Edit::Move {
+                    from: Place::Reg(through),
+                    to,
+                });
+                out.push(Edit::Move {
+                    from: Place::ScratchGeneral,
+                    to: Place::Reg(through),
+                });
             }
         }
     }
@@ -100,8 +115,14 @@ fn cycle_scratch(moves: &[(Place, Place)]) -> Place {
 fn emit(from: Place, to: Place, out: &mut Vec<Edit>) {
     let is_slot = |p: Place| matches!(p, Place::Slot(_) | Place::ScratchSlot);
     if is_slot(from) && is_slot(to) {
-        out.push(Edit::Move { from, to: Place::ScratchGeneral });
-        out.push(Edit::Move { from: Place::ScratchGeneral, to });
+        out.push(Edit::Move {
+            from,
+            to: Place::ScratchGeneral,
+        });
+        out.push(Edit::Move {
+            from: Place::ScratchGeneral,
+            to,
+        });
     } else {
         out.push(Edit::Move { from, to });
     }
@@ -145,15 +166,24 @@ mod tests {
             let mut edits = Vec::new();
             moves.resolve(&mut edits);
             let mut state: HashMap<Place, String> = HashMap::new();
-            let general = |p: Place| matches!(p, Place::ScratchGeneral) || matches!(p, Place::Reg(r) if !r.is_float());
+            let general = |p: Place| {
+                matches!(p, Place::ScratchGeneral) || matches!(p, Place::Reg(r) if !r.is_float())
+            };
             let is_slot = |p: Place| matches!(p, Place::Slot(_) | Place::ScratchSlot);
             for edit in edits {
                 let (to, value) = match edit {
                     Edit::Move { from, to } => {
                         assert!(!(is_slot(from) && is_slot(to)), "slot to slot, seed {seed}");
-                        let same_class = is_slot(from) || is_slot(to) || general(from) == general(to);
+                        let same_class =
+                            is_slot(from) || is_slot(to) || general(from) == general(to);
                         assert!(same_class, "{from} to {to}, seed {seed}");
-                        (to, state.get(&from).cloned().unwrap_or_else(|| from.to_string()))
+                        (
+                            to,
+                            state
+                                .get(&from)
+                                .cloned()
+                                .unwrap_or_else(|| from.to_string()),
+                        )
                     }
                     Edit::Constant { bits, to, .. } => (Place::Reg(to), bits.to_string()),
                 };

@@ -17,7 +17,9 @@ use serigraph_uops::Exit;
 
 /// Does so, if every value of the exit is still somewhere after the moves.
 pub(super) fn move_before_last_guard(trace: &Trace, out: &mut Allocation) {
-    let Some(last) = trace.insts.iter().rposition(is_emitted) else { return };
+    let Some(last) = trace.insts.iter().rposition(is_emitted) else {
+        return;
+    };
     let info = trace.insts[last].uop.info();
     let in_loop = trace.loop_start.is_some_and(|start| start.index() < last);
     let plain = info.inputs.is_empty() && info.output.is_none() && info.exit == Exit::Guard;
@@ -25,7 +27,9 @@ pub(super) fn move_before_last_guard(trace: &Trace, out: &mut Allocation) {
     if out.end_edits.is_empty() || !in_loop || !plain || !free {
         return;
     }
-    let Some(&site) = out.exits.last().filter(|e| e.inst == ValueId(last as u32)) else { return };
+    let Some(&site) = out.exits.last().filter(|e| e.inst == ValueId(last as u32)) else {
+        return;
+    };
     let values = site.first as usize..(site.first + site.count) as usize;
     let mut moved = Vec::with_capacity(values.len());
     for (_, location) in &out.exit_values[values.clone()] {
@@ -37,7 +41,8 @@ pub(super) fn move_before_last_guard(trace: &Trace, out: &mut Allocation) {
     for (value, location) in out.exit_values[values].iter_mut().zip(moved) {
         value.1 = location;
     }
-    out.edits.extend(out.end_edits.drain(..).map(|edit| (last as u32, edit)));
+    out.edits
+        .extend(out.end_edits.drain(..).map(|edit| (last as u32, edit)));
 }
 
 /// Where a value is after the moves; `None` if nowhere.
@@ -55,8 +60,23 @@ fn after(edits: &[Edit], location: Location) -> Option<Location> {
             places.push(to);
         }
     }
-    let reg = places.iter().find_map(|p| if let Place::Reg(r) = p { Some(*r) } else { None });
-    let slot = places.iter().find_map(|p| if let Place::Slot(s) = p { Some(*s) } else { None });
-    let location = Location { reg: reg.unwrap_or(Reg::NONE), slot: slot.unwrap_or(Location::NO_SLOT) };
+    let reg = places.iter().find_map(|p| {
+        if let Place::Reg(r) = p {
+            Some(*r)
+        } else {
+            None
+        }
+    });
+    let slot = places.iter().find_map(|p| {
+        if let Place::Slot(s) = p {
+            Some(*s)
+        } else {
+            None
+        }
+    });
+    let location = Location {
+        reg: reg.unwrap_or(Reg::NONE),
+        slot: slot.unwrap_or(Location::NO_SLOT),
+    };
     (!location.is_none()).then_some(location)
 }

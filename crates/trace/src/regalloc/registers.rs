@@ -69,7 +69,10 @@ impl ValueState {
     /// Where it is.
     #[inline]
     pub fn location(&self) -> Location {
-        Location { reg: self.reg, slot: self.slot }
+        Location {
+            reg: self.reg,
+            slot: self.slot,
+        }
     }
     #[inline]
     pub fn class(&self) -> RegSet {
@@ -141,7 +144,10 @@ impl State {
     /// Forgets the last trace. `live` has been computed for this one.
     pub fn reset(&mut self, trace: &Trace, max_slots: u16, seed: Option<u64>) {
         self.values.clear();
-        self.values.extend((0..trace.insts.len()).map(|i| ValueState::new(&trace.insts[i], self.live.last_use(ValueId(i as u32)))));
+        self.values.extend(
+            (0..trace.insts.len())
+                .map(|i| ValueState::new(&trace.insts[i], self.live.last_use(ValueId(i as u32)))),
+        );
         self.reg_value = [ValueId::NONE; 16];
         self.free = GENERAL | FLOAT;
         self.locked = 0;
@@ -210,10 +216,18 @@ impl State {
             narrow(!self.at_end);
         }
         if self.live.calls_before[self.live.calls_before.len() - 1] > 0 {
-            narrow(if self.crosses_call(v, at) { SURVIVING } else { !SURVIVING });
+            narrow(if self.crosses_call(v, at) {
+                SURVIVING
+            } else {
+                !SURVIVING
+            });
         }
         if self.in_loop {
-            narrow(if self.is_invariant(v) { !self.touched } else { self.touched });
+            narrow(if self.is_invariant(v) {
+                !self.touched
+            } else {
+                self.touched
+            });
         }
         Reg(set.trailing_zeros() as u8)
     }
@@ -269,7 +283,10 @@ impl State {
     fn victim(&mut self, allowed: RegSet) -> Reg {
         let mut set = allowed & !self.free;
         if self.random.is_some() && set != 0 {
-            let mut n = self.random.as_mut().map_or(0, |r| r.below(set.count_ones()));
+            let mut n = self
+                .random
+                .as_mut()
+                .map_or(0, |r| r.below(set.count_ones()));
             while n > 0 {
                 set &= set - 1;
                 n -= 1;
@@ -283,7 +300,11 @@ impl State {
             let state = &self.values[self.reg_value[reg.0 as usize].index()];
             // One that already has a slot, can be made again, or only exits need, costs less.
             let cheap = state.soft || state.constant || state.slot != Location::NO_SLOT;
-            let score = if state.soft { 0 } else { (2 * state.next_use).saturating_sub(u32::from(cheap) * 9) };
+            let score = if state.soft {
+                0
+            } else {
+                (2 * state.next_use).saturating_sub(u32::from(cheap) * 9)
+            };
             if score < best_score {
                 (best, best_score) = (reg, score);
             }
@@ -303,13 +324,23 @@ impl State {
             self.edits.push((at as u32 + 1, self.constant_edit(v, reg)));
         } else {
             let slot = self.slot_of(v);
-            self.edits.push((at as u32 + 1, Edit::Move { from: Place::Slot(slot), to: Place::Reg(reg) }));
+            self.edits.push((
+                at as u32 + 1,
+                Edit::Move {
+                    from: Place::Slot(slot),
+                    to: Place::Reg(reg),
+                },
+            ));
         }
     }
 
     fn constant_edit(&self, v: ValueId, reg: Reg) -> Edit {
         let (kind, bits) = self.live.constant(v);
-        Edit::Constant { kind, bits, to: reg }
+        Edit::Constant {
+            kind,
+            bits,
+            to: reg,
+        }
     }
 
     /// Only exits used the register: they find the value in a slot instead.
@@ -341,7 +372,11 @@ impl State {
             return self.fresh_slot(v);
         }
         let hint = self.values[v.index()].slot_hint;
-        if self.slot_owner.get(hint as usize).is_some_and(|owner| owner.is_none()) {
+        if self
+            .slot_owner
+            .get(hint as usize)
+            .is_some_and(|owner| owner.is_none())
+        {
             return self.claim_slot(v, hint);
         }
         match self.slot_owner.iter().position(|owner| owner.is_none()) {
@@ -374,7 +409,10 @@ impl State {
     /// Above its definition a value needs no slot.
     pub fn release_slot(&mut self, v: ValueId) {
         let state = &self.values[v.index()];
-        if state.slot != Location::NO_SLOT && !state.keeps_slot && (state.slot as usize) < self.slot_owner.len() {
+        if state.slot != Location::NO_SLOT
+            && !state.keeps_slot
+            && (state.slot as usize) < self.slot_owner.len()
+        {
             self.slot_owner[state.slot as usize] = ValueId::NONE;
         }
     }
@@ -395,6 +433,7 @@ impl State {
     pub fn place_moves(&mut self, before: usize) {
         self.resolved.clear();
         self.moves.resolve(&mut self.resolved);
-        self.edits.extend(self.resolved.drain(..).rev().map(|e| (before as u32, e)));
+        self.edits
+            .extend(self.resolved.drain(..).rev().map(|e| (before as u32, e)));
     }
 }
