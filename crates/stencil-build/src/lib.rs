@@ -6,7 +6,7 @@
 //!   --gates--> constraints for the register allocator --write, listing--> stencils.rs, stencils.lst
 //! ```
 //!
-//! Each uop is compiled once for each table, with its operands in fixed registers ([`signature`]). Where the numbers of these
+//! Each uop is compiled once for each table, with its operands in fixed registers (`signature.rs`). Where the numbers of these
 //! registers stand in the instructions is found by decoding; then the numbers of every other placement are patched in and the
 //! result is decoded again: each instruction must be the same but for the registers. Whatever does not fit the rules is an error
 //! of the build that names the stencil and the instruction.
