@@ -2,7 +2,7 @@
 //! and watchers.
 //!
 //! Nothing here knows of traces or machine code. One build serves every supported version: functions of the stable ABI are
-//! linked, everything else is resolved at start ([`dynamic`]), and what differs in memory is data ([`layout`]), chosen by
+//! linked, everything else is resolved at start ([`dynamic`]), and what differs in memory is data ([`mod@layout`]), chosen by
 //! the running version and proved on live objects before anything is attached.
 //!
 //! [`start`] comes first; everything that reads the interpreter's memory needs it, and the GIL.
