@@ -6,6 +6,10 @@ import threading
 import time
 
 
+# Whoever starts the tests in the background has Ctrl-C ignored, and Python keeps that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Alarm(Exception):
     pass
 
