@@ -1,5 +1,6 @@
 """Every kind of instruction that is recorded, in loops: numbers, sequences, calls, objects, exceptions, iterators."""
 import math
+import zlib
 
 
 class Dd:
@@ -50,7 +51,7 @@ def arith(n):
         m = (a < b) + True
         k = t & (a > b) | False
         out.append((a, b, s, f, g, h, p, q, z, y, u, v, w, x, c, m, k))
-    return (hash(repr(out)), out[-1])
+    return (zlib.crc32(repr(out).encode()), out[-1])
 print(arith(60))
 
 
