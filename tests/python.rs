@@ -237,14 +237,6 @@ fn difference(expected: &Outcome, outcome: &Outcome) -> Option<String> {
 
 /// Runs a module of the interpreter's test suite without and with Serigraph.
 fn compare_module(interpreter: &Interpreter, module: &str) -> Result<(), Failed> {
-    let without = conformance::run(interpreter, Mode::Off, module)?;
-    for threshold in [1, 2] {
-        let mode = Mode::On(Some(threshold));
-        let with = conformance::run(interpreter, mode, module)?;
-        let differences = conformance::differences(&without, &with);
-        if !differences.is_empty() {
-            return Err(format!("{mode}:\n{differences}").into());
-        }
-    }
-    Ok(())
+    let modes = [Mode::On(Some(1)), Mode::On(Some(2))];
+    Ok(conformance::compare(interpreter, module, &modes)?)
 }

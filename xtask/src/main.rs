@@ -6,7 +6,6 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lexopt::prelude::*;
-use xtask::interpreters::{self, Mode};
 use xtask::{bench, build_release, conformance, fuzz};
 
 const HELP: &str = "\
@@ -14,7 +13,7 @@ usage: cargo xtask COMMAND
 
   bench WHAT     measure kernels, cold programs, compile cost, memory (bench --help)
   conformance    compare the interpreter's own tests with Serigraph and without
-                 [--python PATH] [--threshold N] [--only MODULE[,MODULE]]
+                 (conformance --help)
   fuzz           compare random programs with Serigraph and without
                  [--minutes N] [--seed N] [--python PATH]
   bless          accept what the text tests of the crates print now
@@ -73,47 +72,41 @@ fn bench_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
     }
 }
 
-/// Runs the modules of the interpreter's test suite and prints every difference.
+/// Compares the interpreter's test suite without and with Serigraph.
 fn conformance_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
-    let (mut python, mut thresholds, mut only) = (None, vec![1, 2], Vec::new());
+    let mut options = conformance::Options::default();
     while let Some(argument) = arguments.next().map_err(text)? {
         match argument {
-            Long("python") => python = Some(path(arguments)?),
-            Long("threshold") => thresholds = vec![number(arguments)?],
-            Long("only") => only = names(arguments)?,
+            Long("python") => options.python = Some(path(arguments)?),
+            Long("only") => options.only = names(arguments)?,
+            Long("threshold") => {
+                let value = arguments.value().map_err(text)?;
+                options.thresholds.push(match value.to_str() {
+                    Some("default") => None,
+                    _ => Some(value.parse().map_err(text)?),
+                });
+            }
+            Long("pass-off") => {
+                let value = arguments.value().and_then(|value| value.string());
+                options.pass_off = Some(value.map_err(text)?);
+            }
+            Long("random-registers") => options.random_registers = Some(number(arguments)?),
+            Long("jobs") => options.jobs = number(arguments)?,
+            Long("limit") => options.limit = Duration::from_secs(number(arguments)?),
+            Long("fresh") => options.fresh = true,
+            Long("keep") => options.keep = true,
+            Long("help") => {
+                print!("{}", conformance::HELP);
+                return Ok(());
+            }
             other => return Err(text(other.unexpected())),
         }
     }
-    let modules: Vec<&str> = match only.is_empty() {
-        true => conformance::MODULES.to_vec(),
-        false => only.iter().map(String::as_str).collect(),
-    };
     let built = build_release(root()?, &["serigraph"])?;
-    let mut failures = 0;
-    for interpreter in interpreters::supported(&built.join("serigraph"), python.as_deref())? {
-        println!("{interpreter}");
-        for module in &modules {
-            let without = conformance::run(&interpreter, Mode::Off, module)?;
-            for &threshold in &thresholds {
-                let mode = Mode::On(Some(threshold));
-                let verdict = match conformance::run(&interpreter, mode, module) {
-                    Ok(with) => conformance::differences(&without, &with),
-                    Err(fault) => fault,
-                };
-                match verdict.is_empty() {
-                    true => println!("  {module}, {mode}: {} tests, same", without.len()),
-                    false => {
-                        failures += 1;
-                        println!("  {module}, {mode}: DIFFERENT\n{verdict}");
-                    }
-                }
-            }
-        }
-    }
-    match failures {
-        0 => Ok(()),
-        _ => Err(format!("{failures} runs differ")),
-    }
+    let target = built
+        .parent()
+        .ok_or("the programs are in no target folder")?;
+    conformance::campaign(&built, target, &options)
 }
 
 fn fuzz_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
