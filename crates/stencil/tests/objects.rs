@@ -177,18 +177,6 @@ fn loads_and_stores() {
                 |_, _, _| assert_eq!(read(), 99),
             );
         }
-        // SAFETY: as above.
-        let read = move || unsafe { stored.add(2).replace(0) };
-        placements(
-            table,
-            &mut machine,
-            Uop::SetFloatBox,
-            0,
-            |_| vec![stored as u64, 1234],
-            |_, _, _| {
-                assert_eq!(read(), 1234);
-            },
-        );
         let exchanged = |_: &mut Machine| {
             // SAFETY: as above.
             unsafe { stored.add(2).write(55) };
@@ -410,6 +398,81 @@ fn floats_come_from_the_free_list() {
                 }
             },
         );
+    }
+}
+
+/// A float in a list: its box is overwritten if the list alone has it, else there is a new one.
+#[test]
+fn floats_are_replaced() {
+    for table in tables() {
+        let mut list = Box::new([0u64; 2]);
+        let (head, count) = (list.as_mut_ptr(), list.as_mut_ptr().wrapping_add(1));
+        let with_list = serigraph_stencil::RuntimeSymbols {
+            float_free_list: head as usize,
+            float_free_count: count as usize,
+            ..symbols()
+        };
+        let mut machine = Machine::with(table, &with_list);
+        let mut words = object([0; 6]);
+        let old = words.as_mut_ptr();
+        let mut free = object([0; 6]);
+        let free = free.as_mut_ptr();
+        let mut place = object([0; 6]);
+        let items = place.as_mut_ptr();
+        const LISTED: (u64, u64) = (0, 2);
+        const MADE: (u64, u64) = (0x2000, 3);
+        // The old count; whether there is a free box; the new value; what happens.
+        let cases = [
+            (1, true, 2.5f64),
+            (1, false, 666.0),
+            (2, true, 2.5),
+            (2, false, 2.5),
+            (IMMORTAL, true, 2.5),
+            (IMMORTAL, false, 2.5),
+            (1 << 32 | 1, true, 2.5),
+            (2, false, 666.0),
+        ];
+        for (references, is_free, value) in cases {
+            let prepare = move |_: &mut Machine| {
+                // SAFETY: all outlives the runs.
+                unsafe {
+                    old.write(references);
+                    old.add(2).write(7);
+                    items.add(3).write(old as u64);
+                    head.write(if is_free { free as u64 } else { 0 });
+                    count.write(3);
+                    free.add(1).write(0);
+                }
+                calls::take();
+                vec![items as u64, 3, value.to_bits()]
+            };
+            let check = move |_: &mut Machine, left: Left, _: Option<u64>| {
+                // SAFETY: as above.
+                let (item, old_count, old_value, list) = unsafe {
+                    let list = (head.read(), count.read());
+                    (items.add(3).read(), old.read(), old.add(2).read(), list)
+                };
+                let fails = references != 1 && !is_free && value == 666.0;
+                assert_eq!(left.exit, if fails { GUARD } else { END });
+                let wanted = match (references, is_free) {
+                    (1, _) => (old as u64, 1, value.to_bits()),
+                    _ if fails => (old as u64, references, 7),
+                    (IMMORTAL, false) => (MADE.0, IMMORTAL, 7),
+                    (IMMORTAL, true) => (free as u64, IMMORTAL, 7),
+                    (_, false) => (MADE.0, references - 1, 7),
+                    (_, true) => (free as u64, references - 1, 7),
+                };
+                assert_eq!((item, old_count, old_value), wanted, "{references}");
+                match (references, is_free) {
+                    (1, true) => assert_eq!(list, (free as u64, MADE.1)),
+                    (_, true) => assert_eq!(list, LISTED),
+                    _ => assert_eq!(list, (0, MADE.1)),
+                }
+                let called = references != 1 && !is_free;
+                assert_eq!(calls::take().len(), called.into());
+            };
+            placements(table, &mut machine, Uop::ListSetFloat, 0, prepare, check);
+        }
     }
 }
 

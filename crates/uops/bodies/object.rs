@@ -94,17 +94,34 @@ pub unsafe fn box_float(a: f64) -> Option<Object> {
     if object.is_null() { None } else { Some(object) }
 }
 
+/// Makes `a` the value of the float that a place owns: in its box, if the place is the only owner, else in a new one.
+#[inline(always)]
+pub unsafe fn replace_float(base: Object, offset: usize, a: f64) -> Option<()> {
+    // SAFETY: the place holds an exact float; the new box is the place's, and others own the old one.
+    unsafe {
+        let old: Object = load(base, offset);
+        if load::<u64>(old, OBJECT_REFCOUNT) == 1 {
+            store(old, FLOAT_VALUE, a);
+            return Some(());
+        }
+        cold();
+        let new = box_float(a)?;
+        // (Loaded again: no register survives the making of the box.)
+        let old = base.add(offset).cast::<Object>().read_volatile();
+        store(base, offset, new);
+        let count = load::<u32>(old, OBJECT_REFCOUNT);
+        if count as i32 >= 0 {
+            store(old, OBJECT_REFCOUNT, count.wrapping_sub(1));
+        }
+        Some(())
+    }
+}
+
 /// The immediate operand is the address of the table of False and True.
 #[inline(always)]
 pub unsafe fn box_bool(a: i64) -> Object {
     // SAFETY: a is 0 or 1.
     unsafe { load(imm64() as Object, 8 * a as usize) }
-}
-
-#[inline(always)]
-pub unsafe fn set_float_box(o: Object, a: f64) {
-    // SAFETY: o is an exact float that nobody else can see.
-    unsafe { store(o, FLOAT_VALUE, a) }
 }
 
 #[inline(always)]

@@ -2,6 +2,7 @@
 
 use crate::abi::{Object, load, offset, store};
 use crate::layout::{LIST_ITEMS, TUPLE_ITEMS, VAR_SIZE};
+use crate::object::replace_float;
 
 #[inline(always)]
 pub unsafe fn list_len(l: Object) -> i64 {
@@ -29,6 +30,12 @@ pub unsafe fn list_exchange(items: i64, i: i64, v: Object) -> Object {
         store(items as Object, 8 * i as usize, v);
         old
     }
+}
+
+#[inline(always)]
+pub unsafe fn list_set_float(items: i64, i: i64, a: f64) -> Option<()> {
+    // SAFETY: bounds have been guarded, and what is there is a float that the list owns.
+    unsafe { replace_float(items as Object, 8 * i as usize, a) }
 }
 
 #[inline(always)]

@@ -168,7 +168,6 @@ uops! {
     BoxInt "box_int" (a: Int) -> Object {exit: Error, owned: true, calls: true} "The int object of a value.";
     BoxFloat "box_float" (a: Float) -> Object {exit: Error, owned: true} "A new float object (from the free list; calls C out of line only).";
     BoxBool "box_bool" (a: Int) -> Object [Pointer] "True or False for 1 or 0, borrowed (immortal); imm is the address of the table {False, True}.";
-    SetFloatBox "set_float_box" (o: Object, a: Float) {writes: FLOAT_BOX} "Overwrites the value of a float box that nobody else can see.";
 
     // Reference counts.
     IncRef "incref" (o: Object) {writes: COUNTS, gains: 1} "One more reference to o.";
@@ -192,6 +191,7 @@ uops! {
     ListItems "list_items" (l: Object) -> Int {reads: SHAPE} "The address of a list's first item.";
     ItemAt "item_at" (items: Int, i: Int) -> Object {reads: ITEMS} "The item, borrowed; bounds have been guarded.";
     ListExchange "list_exchange" (items: Int, i: Int, v: Object) -> Object {reads: ITEMS, writes: ITEMS, consumes: 4, owned: true} "Puts v at index i and returns the item that was there.";
+    ListSetFloat "list_set_float" (items: Int, i: Int, a: Float) {exit: Error, reads: ITEMS.union(COUNTS), writes: ITEMS.union(COUNTS).union(FLOAT_BOX)} "Makes the float at index i, which is one, a: in its box if nobody but the list has that, else in a new one (calls C out of line only).";
     TupleLen "tuple_len" (t: Object) -> Int "The length of a tuple.";
     TupleItem "tuple_item" (t: Object, i: Int) -> Object "The item, borrowed; bounds have been guarded.";
     TupleItemImm "tuple_item_imm" (t: Object) -> Object [Int32] "Item number imm, borrowed; bounds have been guarded.";

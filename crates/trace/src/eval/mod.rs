@@ -140,13 +140,29 @@ pub fn unbox_int<H: Host + ?Sized>(host: &H, object: u64) -> Option<i64> {
     }
 }
 
+/// Makes `value` that of the float which the word at `place` owns: in its box if it has no other owner, else in a new one.
+fn replace_float<H: Host + ?Sized>(host: &mut H, place: u64, value: f64) -> Step {
+    let old = host.load64(place);
+    if host.load64(old + layout::OBJECT_REFCOUNT as u64) == 1 {
+        host.store64(old + layout::FLOAT_VALUE as u64, value.to_bits());
+        return Step::Next(0);
+    }
+    let new = host.box_float(value);
+    if new == 0 {
+        return Step::Raised;
+    }
+    host.store64(place, new);
+    host.decref_plain(old);
+    Step::Next(0)
+}
+
 /// Runs one uop. Structure (`param`, `phi`, `loop`, `nop`) does nothing and gives its first operand.
 #[inline]
 pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u64; 3]) -> Step {
     use Step::{GuardFailed, Next};
     let [a, b, c] = operands;
     let (ia, ib, iimm) = (a as i64, b as i64, imm as i64);
-    let (fa, fb) = (f64::from_bits(a), f64::from_bits(b));
+    let (fa, fb, fc) = (f64::from_bits(a), f64::from_bits(b), f64::from_bits(c));
     match uop {
         Uop::Param | Uop::Phi | Uop::LoopStart | Uop::Nop => Next(a),
         Uop::ConstInt | Uop::ConstFloat | Uop::ConstObject => Next(imm),
@@ -237,10 +253,6 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
         Uop::BoxInt => Step::object(host.box_int(ia)),
         Uop::BoxFloat => Step::object(host.box_float(fa)),
         Uop::BoxBool => Next(host.load64(imm + 8 * a)),
-        Uop::SetFloatBox => {
-            host.store64(a + layout::FLOAT_VALUE as u64, b);
-            Next(0)
-        }
 
         Uop::IncRef => {
             host.incref(a);
@@ -294,6 +306,7 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
             host.store64(address, c);
             Next(item)
         }
+        Uop::ListSetFloat => replace_float(host, a.wrapping_add(b.wrapping_mul(8)), fc),
         Uop::TupleItem => {
             Next(host.load64((a + layout::TUPLE_ITEMS as u64).wrapping_add(b.wrapping_mul(8))))
         }

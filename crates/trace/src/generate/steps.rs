@@ -273,7 +273,9 @@ impl Generator<'_> {
             return;
         }
         let (items, index) = self.random.pick(&self.elements.clone());
-        if self.random.one_in(2) {
+        if self.random.one_in(3) {
+            self.float_element(items, index);
+        } else if self.random.one_in(2) {
             let item = self.emit(Uop::ItemAt, &[items, index], 0);
             self.emit(Uop::GuardType, &[item], self.world.types[0]);
             self.emit(Uop::UnboxInt, &[item], 0);
@@ -284,6 +286,30 @@ impl Generator<'_> {
             let old = self.emit(Uop::ListExchange, &[items, index, new], 0);
             self.owned.push(old);
         }
+    }
+
+    /// A float is put into a list and changed there, with another owner or without; then an int takes its place.
+    fn float_element(&mut self, items: ValueId, index: ValueId) {
+        let (a, b, c) = (self.float(), self.float(), self.int());
+        let float = self.emit(Uop::BoxFloat, &[a], 0);
+        self.forget(float);
+        let old = self.emit(Uop::ListExchange, &[items, index, float], 0);
+        self.owned.push(old);
+        let shared = self.random.one_in(2);
+        if shared {
+            self.emit(Uop::IncRef, &[float], 0);
+        }
+        self.emit(Uop::ListSetFloat, &[items, index, b], 0);
+        let item = self.emit(Uop::ItemAt, &[items, index], 0);
+        self.emit(Uop::UnboxFloat, &[item], 0);
+        if shared {
+            self.emit(Uop::UnboxFloat, &[float], 0);
+            self.emit(Uop::DecRefPlain, &[float], 0);
+        }
+        let int = self.emit(Uop::BoxInt, &[c], 0);
+        self.forget(int);
+        let old = self.emit(Uop::ListExchange, &[items, index, int], 0);
+        self.owned.push(old);
     }
 
     fn iterator(&mut self) {

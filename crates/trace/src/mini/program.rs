@@ -481,8 +481,50 @@ impl Writer<'_> {
         }
     }
 
+    /// Pushes a list and an index that lists have.
+    fn element(&mut self, list: Option<u32>) {
+        match list {
+            Some(list) => self.code.push(Op::LoadFast(list)),
+            None => self.value(Kind::List),
+        }
+        let index = i128::from(self.random.below(2));
+        let index = self.constant(Literal::Int(index));
+        self.code.push(Op::LoadConst(index));
+    }
+
+    /// Elements that are floats change, while others have them too or not.
+    fn elements(&mut self) {
+        let list = self.local(Kind::List);
+        for _ in 0..1 + self.random.below(3) {
+            match self.random.below(5) {
+                0 => {
+                    // A local has it too.
+                    self.element(list);
+                    let target = self.target();
+                    self.code.extend([Op::GetItem, Op::StoreFast(target)]);
+                }
+                1 => {
+                    // Another place has it too.
+                    self.element(list);
+                    self.code.push(Op::GetItem);
+                    self.element(list);
+                    self.code.push(Op::SetItem);
+                }
+                _ => {
+                    self.element(list);
+                    self.code.push(Op::GetItem);
+                    self.value(Kind::Float);
+                    let operator = self.random.pick(&[Operator::Add, Operator::Mul]);
+                    self.code.push(Op::Binary(operator));
+                    self.element(list);
+                    self.code.push(Op::SetItem);
+                }
+            }
+        }
+    }
+
     fn statement(&mut self, depth: u32) {
-        match self.random.below(12) {
+        match self.random.below(13) {
             0 | 1 if depth > 0 => {
                 self.condition();
                 let branch = self.code.len();
@@ -525,6 +567,7 @@ impl Writer<'_> {
                 self.expression(kind);
                 self.code.push(Op::Pop);
             }
+            5 => self.elements(),
             _ => {
                 let target = self.target();
                 let kind = if self.random.one_in(25) {

@@ -5,6 +5,7 @@
 //! forward    types, ranges, constants, common subexpressions, loads, unboxing: one pass ([`forward`], [`fold`])
 //! peel       the same pass twice: a preamble and a loop
 //! sink       boxes, slot stores and iterator stores that only exits need, are left to the exits
+//! reuse      a float goes into a list in the box that it displaces
 //! lower      immediate forms
 //! dead       what is not used; numbering
 //! ```
@@ -24,6 +25,7 @@ mod params;
 mod peel;
 mod rebuild;
 mod refcount;
+mod reuse;
 mod sink;
 mod snapshots;
 mod survey;
@@ -66,6 +68,7 @@ passes! {
     Memory "memory" "Loads from fields, items and iterators that are known.";
     Peel "peel" "What the loop does not change is done before it.";
     Sink "sink" "Boxes and stores that only exits need.";
+    Reuse "reuse" "Float boxes that nobody else has are overwritten.";
     Lower "lower" "Immediate forms.";
     Dead "dead" "What is not used.";
 }
@@ -257,6 +260,9 @@ fn finish(
         run_pass("refcount", options, work, |work| {
             refcount::run(&mut work.trace)
         })?;
+    }
+    if passes.has(Pass::Reuse) {
+        run_pass("reuse", options, work, |work| reuse::run(work, types))?;
     }
     if passes.has(Pass::Lower) {
         run_pass("lower", options, work, |work| lower::run(&mut work.trace))?;
