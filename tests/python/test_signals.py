@@ -93,9 +93,9 @@ def handler_sees_locals():
         local = frame.f_locals
         found.append(local["total"] == local["i"] * 3 or local["total"] == (local["i"] - 1) * 3)
 
+    i = total = 0
     signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-    i = total = 0
     while len(found) < 3:
         i += 1
         total += 3
