@@ -11,6 +11,9 @@ use crate::runtime::{api, layout, minor};
 use crate::threads::Thread;
 use crate::version::Minor;
 
+/// The words of a frame before its slots.
+pub const HEAD_WORDS: usize = 9;
+
 /// Who owns a frame's memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Owner {
@@ -147,11 +150,18 @@ impl FramePtr {
     /// The frame is calling such a function by the instruction at `call`, behind which, and its caches, is `next`.
     #[inline]
     pub unsafe fn set_calling(self, code: CodeRef, call: u32, next: u32) {
+        let at = FramePtr::calling_address(code, call, next);
+        self.set(layout().frame.instruction, at);
+    }
+
+    /// Where the instruction pointer of a frame is that is calling a Python function: see [`FramePtr::set_calling`].
+    #[inline]
+    pub fn calling_address(code: CodeRef, call: u32, next: u32) -> *mut u16 {
         let unit = match minor() {
             Minor::V312 => next - 1,
             Minor::V313 => call,
         };
-        self.set(layout().frame.instruction, code.unit_address(unit));
+        code.unit_address(unit)
     }
 
     /// Sets the instruction pointer of a frame that [`eval_pushed`] will run: it starts with the instruction at this code unit.
@@ -318,6 +328,51 @@ pub unsafe fn push_frame(thread: Thread, new: &NewFrame<'_>) -> Result<FramePtr,
         frame.set(fields.stack_top, (nlocalsplus + new.stack.len()) as c_int);
         frame.set_start(code, new.resume_at);
         Ok(frame)
+    }
+}
+
+/// The head of a frame, as words: what stands before the slots of a frame of this function and code while it calls something
+/// from the instruction whose address is `at`. Nothing is owned, and no frame is below.
+///
+/// # Safety
+/// `function` is a Python function whose globals go with `code`; `at` is inside the code.
+pub unsafe fn head_words(
+    function: *mut PyObject,
+    code: CodeRef,
+    at: *mut u16,
+) -> [u64; HEAD_WORDS] {
+    let mut words = [0_u64; HEAD_WORDS];
+    let fields = &layout().frame;
+    let function_fields = &layout().function;
+    let bits = |object: *mut PyObject| object.expose_provenance() as u64;
+    words[fields.code / 8] = bits(code.as_ptr());
+    words[fields.function / 8] = bits(function);
+    // SAFETY: fields of a function.
+    unsafe {
+        words[fields.globals / 8] = bits(read(function.cast(), function_fields.globals));
+        words[fields.builtins / 8] = bits(read(function.cast(), function_fields.builtins));
+    }
+    words[fields.instruction / 8] = at.expose_provenance() as u64;
+    // The stack's size is unknown while the frame runs; the owner, in a higher byte of the word, is the thread.
+    words[fields.stack_top / 8] = u64::from(u32::MAX) << (8 * (fields.stack_top % 8));
+    words
+}
+
+/// Turns a frame that was made of [`head_words`] into one that owns what it refers to, and that [`eval_pushed`] can run. Its slots
+/// own their references already, and so does the frame its function.
+///
+/// # Safety
+/// The frame is such a frame, and stands for the first time; `stack` are references to give, as the instruction at `resume_at` wants.
+pub unsafe fn adopt(frame: FramePtr, code: CodeRef, stack: &[*mut PyObject], resume_at: u32) {
+    // SAFETY: by the caller's promise; the frame is as large as its code says.
+    unsafe {
+        incref(code.as_ptr());
+        let first = code.nlocalsplus();
+        for (n, value) in stack.iter().enumerate() {
+            *frame.slot(first + n as u32) = *value;
+        }
+        frame.set_stack_top((first as usize + stack.len()) as c_int);
+        frame.set_start(code, resume_at);
     }
 }
 

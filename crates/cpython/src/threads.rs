@@ -98,6 +98,23 @@ impl Thread {
         unsafe { FramePtr::from_raw(frame) }
     }
 
+    /// The address of the word that says which frame is the current one. It stays the same while the same eval loop runs.
+    #[inline]
+    pub fn current_frame_address(self) -> *mut *mut u8 {
+        let offset = layout().thread.frame_holder;
+        match minor() {
+            Minor::V312 => self.get::<*mut *mut u8>(offset),
+            Minor::V313 => self.0.as_ptr().wrapping_add(offset).cast(),
+        }
+    }
+
+    /// The address of the count of nested Python calls that are allowed.
+    #[inline]
+    pub fn py_recursion_address(self) -> *mut i32 {
+        let offset = layout().thread.py_recursion_remaining;
+        self.0.as_ptr().wrapping_add(offset).cast()
+    }
+
     /// Makes a frame the current one: for a frame built by [`crate::frame::push_frame`] while a frame it has called runs, and to undo that.
     ///
     /// # Safety
@@ -201,8 +218,9 @@ impl Thread {
         self.get(layout().thread.datastack_limit)
     }
 
+    /// Says where the next frame goes: for [`crate::frame`], and after a frame has run whose memory is not on the data stack.
     #[inline]
-    pub(crate) fn set_datastack_top(self, top: *mut u8) {
+    pub fn set_datastack_top(self, top: *mut u8) {
         self.set(layout().thread.datastack_top, top);
     }
 }

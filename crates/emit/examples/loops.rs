@@ -3,7 +3,7 @@
 //! Prints ns per iteration of two loops, as stencils and as native code, and ns per uop of register allocation and emission.
 
 use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget, dump};
-use serigraph_stencil::{CodeMemory, PollWord, RuntimeSymbols, StencilTable, enter};
+use serigraph_stencil::{CodeMemory, Context, PollWord, RuntimeSymbols, StencilTable, enter};
 use serigraph_trace::eval::Host;
 use serigraph_trace::ir::Trace;
 use serigraph_trace::mini::interpret::Position;
@@ -136,7 +136,7 @@ fn time_loop(name: &str, text: &str, table: &'static StencilTable, native: impl 
     let stencils = best(|| {
         // SAFETY: the code was made for this host, whose frame and poll word are real memory.
         host.with_current(|| unsafe {
-            enter(compiled.entry(), frame, &[poll, poll], |a| {
+            enter(compiled.entry(), frame, &Context::new([poll, poll]), |a| {
                 black_box(a.exit)
             })
         });

@@ -23,6 +23,7 @@ use crate::executor::{
     Compiled, Executor, Exit, ExitState, Kind, ValidWord, entry_checks, link_checks,
 };
 use crate::header::TraceId;
+use crate::host::FrameImage;
 use crate::host_types::host_types;
 use crate::record::Dependency;
 use crate::state::State;
@@ -48,6 +49,8 @@ pub struct Job {
     pub dependencies: Vec<Dependency>,
     /// Objects that it needs.
     pub constants: Vec<Owned>,
+    /// Heads of frames that it copies.
+    pub images: Vec<FrameImage>,
     /// Levels of Python recursion it takes.
     pub inline_depth: u32,
     /// The word that its guards look at.
@@ -425,6 +428,7 @@ fn install(
             inline_depth: job.inline_depth,
             inline_bytes: inline_bytes(&trace),
             constants: job.constants,
+            images: job.images,
             links_to: target.as_ref().map(|t| t.id),
             texts,
             trace,

@@ -7,7 +7,7 @@ use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::frame::FramePtr;
 use serigraph_cpython::poll::{self, Poll};
 use serigraph_cpython::threads::{Thread, native_stack_remaining};
-use serigraph_stencil::{self as stencil, Activation, PollWord};
+use serigraph_stencil::{self as stencil, Activation, Context, PollWord};
 use serigraph_uops::Reason;
 
 use crate::executor::Compiled;
@@ -162,14 +162,18 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
         s.traces.enter(thread.as_ptr().addr())
     });
     log!(Trace, "into trace {}", trace.id);
-    let polls = poll_words(thread);
+    let context = Context {
+        polls: poll_words(thread),
+        current_frame: thread.current_frame_address(),
+        recursion: thread.py_recursion_address(),
+    };
     // SAFETY: the code is published and stays until this entry has left; it was made for this code object, and the frame
     // stands where it begins, with the types that its guards check again.
     let handled = outside_callback(thread, || unsafe {
         stencil::enter(
             trace.machine.entry(),
             frame.as_ptr(),
-            &polls,
+            &context,
             |activation| on_exit(thread, frame, code, sequence, activation),
         )
     });

@@ -16,6 +16,7 @@ use serigraph_uops::{Effects, Reason, Uop};
 
 use crate::dump::Stage;
 use crate::header::TraceId;
+use crate::host::FrameImage;
 use crate::limits::Limits;
 
 /// How a trace came to be.
@@ -140,6 +141,9 @@ pub struct Compiled {
     /// Objects in its code that it keeps alive.
     #[expect(dead_code, reason = "held, not read")]
     pub constants: Vec<Owned>,
+    /// Heads of frames that its code copies.
+    #[expect(dead_code, reason = "held, not read")]
+    pub images: Vec<FrameImage>,
     /// The trace it ends in a link to.
     pub links_to: Option<TraceId>,
     /// Texts of stages that cannot be made again, if they were wanted.

@@ -58,8 +58,10 @@ fn object(bits: u64) -> *mut PyObject {
     ptr::with_exposed_provenance_mut(bits as usize)
 }
 
-/// The frame of an inlined function, not built yet.
+/// The frame of an inlined function.
 struct Inlined {
+    /// It stands, and its locals are in it; otherwise it is to be built.
+    standing: Option<FramePtr>,
     function: *mut PyObject,
     code: CodeRef,
     ip: u32,
@@ -73,6 +75,8 @@ struct Machine<'a, V> {
     frame: FramePtr,
     code: CodeRef,
     inlined: Vec<Inlined>,
+    /// The frames that stand, the outermost last.
+    standing: Vec<FramePtr>,
     /// References to release when inlined frames stand (no finaliser may run before).
     late: Vec<*mut PyObject>,
 }
@@ -149,6 +153,7 @@ impl<V: Values> Restorer for Machine<'_, V> {
         // SAFETY: the handle is the code of an inlined function, which the trace keeps alive.
         let code = unsafe { CodeRef::from_raw(object(frame.code)) };
         self.inlined.push(Inlined {
+            standing: self.standing.pop(),
             function: object(function),
             code,
             ip: frame.ip,
@@ -223,6 +228,7 @@ pub unsafe fn leave_with<V: Values>(
         frame,
         code,
         inlined: Vec::new(),
+        standing: standing_frames(thread, frame),
         late: Vec::new(),
     };
     exit::restore(plan, &mut machine, &mut Scratch::default());
@@ -238,6 +244,19 @@ pub unsafe fn leave_with<V: Values>(
     }
     // SAFETY: the frames are those of the plan.
     unsafe { run_inlined(thread, frame, code, inlined, late, exception) }
+}
+
+/// The frames of inlined functions that stand above the running frame, the innermost first.
+fn standing_frames(thread: Thread, f0: FramePtr) -> Vec<FramePtr> {
+    let mut frames = Vec::new();
+    let mut next = thread.current_frame();
+    while let Some(frame) = next
+        && frame != f0
+    {
+        frames.push(frame);
+        next = frame.previous();
+    }
+    frames
 }
 
 /// Pushes a result on the stack of a frame.
@@ -268,31 +287,51 @@ unsafe fn run_inlined(
 ) -> bool {
     let mut frames: Vec<(FramePtr, &Inlined)> = Vec::with_capacity(inlined.len());
     let f0_call = f0.ip().unwrap_or(0) as u32;
+    // Frames that stand are not on the data stack, but the interpreter pops them as if they were.
+    let datastack_top = inlined
+        .first()
+        .and_then(|first| first.standing.is_some().then(|| thread.datastack_top()));
     for next in &inlined {
         let locals = (next.code.nlocalsplus() as usize).min(next.slots.len());
         let (locals, stack) = next.slots.split_at(locals);
-        let new = NewFrame {
-            function: next.function,
-            code: next.code,
-            locals,
-            stack,
-            resume_at: next.ip,
-        };
-        // SAFETY: room was checked when the trace was entered; the slots own their references.
-        match unsafe { frame::push_frame(thread, &new) } {
-            Ok(built) => {
-                // SAFETY: the new frame has its own reference to the function; it is the caller of the next.
+        let built = match next.standing {
+            Some(standing) => {
+                // SAFETY: the plan's references are those of the frame's locals and stack, and of its function.
+                unsafe { frame::adopt(standing, next.code, stack, next.ip) };
+                Ok(standing)
+            }
+            None => {
+                let new = NewFrame {
+                    function: next.function,
+                    code: next.code,
+                    locals,
+                    stack,
+                    resume_at: next.ip,
+                };
+                // SAFETY: room was checked when the trace was entered; the slots own their references, and the new frame
+                // has its own reference to the function.
                 unsafe {
-                    refs::decref(next.function);
+                    let built = frame::push_frame(thread, &new);
+                    if let Ok(built) = built {
+                        refs::decref(next.function);
+                        thread.set_current_frame(built);
+                        thread.adjust_py_recursion(-1);
+                    }
+                    built
+                }
+            }
+        };
+        match built {
+            Ok(built) => {
+                // SAFETY: the frame is the caller of the next.
+                unsafe {
                     match frames.last() {
                         Some((outer, what)) => {
                             outer.set_calling(what.code, what.ip, next.return_ip)
                         }
                         None => f0.set_calling(code, f0_call, next.return_ip),
                     }
-                    thread.set_current_frame(built);
                 }
-                thread.adjust_py_recursion(-1);
                 frames.push((built, next));
             }
             // SAFETY: ends the process; the state that the program would need cannot be made.
@@ -332,6 +371,9 @@ unsafe fn run_inlined(
                 }
                 None => frame::eval_pushed(thread, inner),
             };
+        }
+        if let Some(top) = datastack_top {
+            thread.set_datastack_top(top);
         }
         if result.is_null() {
             exception = Some(raise::take());

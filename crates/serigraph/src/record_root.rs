@@ -97,8 +97,10 @@ pub unsafe fn finish(
         values,
         dependencies,
         constants,
+        images,
+        // Frames may stand in it until the recording has been left.
+        room: _room,
         inline_depth,
-        ..
     } = recording;
     let plans = match plan_exit_at(&trace, trace.insts.len(), snapshot) {
         Ok(plans) => plans,
@@ -147,6 +149,7 @@ pub unsafe fn finish(
         entry,
         dependencies,
         constants,
+        images,
         inline_depth,
         valid,
     };

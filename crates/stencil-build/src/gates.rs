@@ -304,9 +304,10 @@ pub fn check_holes(placed: &Placed, signature: &Signature) -> Result<(), BuildEr
     let allowed = |value: &Value, width: Width| match (value, signature.immediate) {
         (Value::Helper, Immediate::Helper) | (Value::Pool, Immediate::Float64) => true,
         (Value::Immediate, Immediate::Int32) => width != Width::Absolute64,
-        (Value::Immediate, Immediate::Slot | Immediate::Offset | Immediate::ArgIndex) => {
-            width == Width::Signed32
-        }
+        (
+            Value::Immediate,
+            Immediate::Slot | Immediate::Offset | Immediate::ArgIndex | Immediate::FrameWord,
+        ) => width == Width::Signed32,
         (Value::Immediate, Immediate::Pointer) if signature.form == Form::Small => {
             width == Width::Signed32
         }

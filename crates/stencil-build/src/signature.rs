@@ -132,7 +132,7 @@ pub fn all() -> Vec<Signature> {
             result_before_exit: RESULT_BEFORE_EXIT.contains(&uop),
             calls: info.calls,
             frame: info.immediate == Immediate::Slot
-                || matches!(uop, Uop::SetIp | Uop::GuardNoFrameObject),
+                || matches!(uop, Uop::SetIp | Uop::GuardNoFrameObject | Uop::PopFrames),
             immediate: info.immediate,
             uop: Some(uop),
             form: Form::General,

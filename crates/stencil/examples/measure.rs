@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use serigraph_stencil::{
-    Assembler, CodeMemory, Gp, PollWord, Register, RuntimeSymbols, StencilTable, TraceCode, enter,
+    Assembler, CodeMemory, Context, Gp, PollWord, Register, RuntimeSymbols, StencilTable,
+    TraceCode, enter,
 };
 use serigraph_uops::Uop;
 
@@ -28,9 +29,12 @@ fn run(code: &TraceCode) -> u64 {
     };
     // SAFETY: the loops here touch no memory.
     unsafe {
-        enter(code.entry(), std::ptr::null_mut(), &[poll; 2], |a| {
-            a.gp(Gp::new(0))
-        })
+        enter(
+            code.entry(),
+            std::ptr::null_mut(),
+            &Context::new([poll; 2]),
+            |a| a.gp(Gp::new(0)),
+        )
     }
 }
 
@@ -132,7 +136,12 @@ fn main() {
         for _ in 0..1000 {
             // SAFETY: the trace leaves at once.
             black_box(unsafe {
-                enter(empty.entry(), std::ptr::null_mut(), &[poll; 2], |a| a.exit)
+                enter(
+                    empty.entry(),
+                    std::ptr::null_mut(),
+                    &Context::new([poll; 2]),
+                    |a| a.exit,
+                )
             });
         }
     });

@@ -19,6 +19,29 @@ pub struct PollWord {
     pub expected: u64,
 }
 
+/// What a trace is entered with: what it watches, and what it has to know of the thread.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Context {
+    /// What `poll_word32` and `poll_word64` look at.
+    pub polls: [PollWord; 2],
+    /// The word that says which frame is the thread's current one. For traces that push frames; otherwise it may be null.
+    pub current_frame: *mut *mut u8,
+    /// The thread's count of Python calls that may still be nested; as `current_frame`.
+    pub recursion: *mut i32,
+}
+
+impl Context {
+    /// For traces that push no frames.
+    pub fn new(polls: [PollWord; 2]) -> Context {
+        Context {
+            polls,
+            current_frame: std::ptr::null_mut(),
+            recursion: std::ptr::null_mut(),
+        }
+    }
+}
+
 /// What a running trace keeps on the C stack. It exists from the entry until the exit handler returns.
 ///
 /// After an exit the value registers are in `gp` and `fp`, spilled values in `spills`.
@@ -44,6 +67,12 @@ pub struct Activation {
     pub fp: [f64; 8],
     /// Spill slots; an integer's bits or a double's.
     pub spills: [u64; SPILL_SLOTS],
+    /// As [`Context::current_frame`].
+    pub current_frame: *mut *mut u8,
+    /// As [`Context::recursion`].
+    pub recursion: *mut i32,
+    /// Room for the frames of inlined functions.
+    pub frames: [u64; layout::FRAME_WORDS],
 }
 
 impl Activation {
@@ -76,5 +105,9 @@ const _: () = {
     assert!(offset_of!(Activation, gp) == layout::ACTIVATION_GP);
     assert!(offset_of!(Activation, fp) == layout::ACTIVATION_FP);
     assert!(offset_of!(Activation, spills) == layout::ACTIVATION_SPILLS);
+    assert!(offset_of!(Activation, current_frame) == layout::ACTIVATION_CURRENT_FRAME);
+    assert!(offset_of!(Activation, recursion) == layout::ACTIVATION_RECURSION);
+    assert!(offset_of!(Activation, frames) == layout::ACTIVATION_FRAMES);
+    assert!(offset_of!(Context, current_frame) == 32 && offset_of!(Context, recursion) == 40);
     assert!(size_of::<Activation>() == layout::ACTIVATION_SIZE);
 };

@@ -5,7 +5,7 @@ use serigraph_uops::{Immediate, Uop, layout};
 use crate::patch::{self, OutOfRange};
 use crate::stencil::{Hole, Width};
 
-/// What stands in the code for the immediate operand of a uop: slots, arguments and items become offsets.
+/// What stands in the code for the immediate operand of a uop: slots, arguments, words of frames and items become offsets.
 #[inline]
 pub(crate) fn value(uop: Uop, bits: u64) -> Result<u64, OutOfRange> {
     match uop.info().immediate {
@@ -17,7 +17,10 @@ pub(crate) fn value(uop: Uop, bits: u64) -> Result<u64, OutOfRange> {
         Immediate::ArgCount if bits < layout::ARGS as u64 => {
             Ok(bits | layout::VECTORCALL_ARGUMENTS_OFFSET)
         }
-        Immediate::ArgIndex | Immediate::ArgCount => Err(OutOfRange),
+        Immediate::FrameWord if bits < layout::FRAME_WORDS as u64 => {
+            Ok(indexed(layout::ACTIVATION_FRAMES, bits))
+        }
+        Immediate::ArgIndex | Immediate::ArgCount | Immediate::FrameWord => Err(OutOfRange),
         _ => Ok(bits),
     }
 }

@@ -11,7 +11,7 @@
 //! assembler.uop(Uop::IntAdd, &[r13, r14], r15, 0, Some(exit));
 //! assembler.jump_exit(exit);
 //! let code = assembler.finish(&mut memory)?;
-//! let exit_number = unsafe { enter(code.entry(), frame, &polls, |activation| activation.exit) };
+//! let exit_number = unsafe { enter(code.entry(), frame, &context, |activation| activation.exit) };
 //! ```
 
 mod activation;
@@ -30,7 +30,7 @@ mod stencil;
 mod tables;
 mod trace_code;
 
-pub use activation::{ARGS, Activation, PollWord, SPILL_SLOTS};
+pub use activation::{ARGS, Activation, Context, PollWord, SPILL_SLOTS};
 pub use assembler::{Assembler, ExitLabel, Label};
 #[cfg(feature = "disassembly")]
 pub use disassembly::disassemble;

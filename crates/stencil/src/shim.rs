@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 
 use serigraph_uops::layout;
 
-use crate::activation::{Activation, PollWord};
+use crate::activation::{Activation, Context};
 use crate::memory::CodeAddress;
 
 /// Runs machine code from `code` on and calls `on_exit` when it leaves.
@@ -24,7 +24,7 @@ use crate::memory::CodeAddress;
 pub unsafe fn enter<R, F: FnOnce(&mut Activation) -> R>(
     code: CodeAddress,
     frame: *mut u8,
-    polls: &[PollWord; 2],
+    context: &Context,
     on_exit: F,
 ) -> R {
     struct Call<F, R> {
@@ -50,7 +50,7 @@ pub unsafe fn enter<R, F: FnOnce(&mut Activation) -> R>(
         enter_trace(
             code.get(),
             frame,
-            polls,
+            context,
             (&raw mut call).cast(),
             handler::<R, F> as *const () as usize,
         )
@@ -64,7 +64,7 @@ pub unsafe fn enter<R, F: FnOnce(&mut Activation) -> R>(
 unsafe extern "C" fn enter_trace(
     code: usize,
     frame: *mut u8,
-    polls: *const [PollWord; 2],
+    context: *const Context,
     user: *mut u8,
     handler: usize,
 ) {
@@ -95,6 +95,8 @@ unsafe extern "C" fn enter_trace(
         "movups [rsp + {poll32}], xmm0",
         "movups xmm0, [rdx + 16]",
         "movups [rsp + {poll64}], xmm0",
+        "movups xmm0, [rdx + 32]",
+        "movups [rsp + {current_frame}], xmm0",
         "jmp rdi",
         ".cfi_endproc",
         size = const layout::ACTIVATION_SIZE,
@@ -103,6 +105,7 @@ unsafe extern "C" fn enter_trace(
         handler = const layout::ACTIVATION_HANDLER,
         poll32 = const layout::ACTIVATION_POLL32_WORD,
         poll64 = const layout::ACTIVATION_POLL64_WORD,
+        current_frame = const layout::ACTIVATION_CURRENT_FRAME,
     )
 }
 

@@ -3,7 +3,8 @@
 mod support;
 
 use serigraph_stencil::{
-    Assembler, CodeError, CodeMemory, Gp, PollWord, Register, StencilTable, TraceCode, enter,
+    Assembler, CodeError, CodeMemory, Context, Gp, PollWord, Register, StencilTable, TraceCode,
+    enter,
 };
 use serigraph_uops::Uop;
 use support::{gp, helpers, symbols};
@@ -54,7 +55,7 @@ fn run(code: &TraceCode) -> u64 {
         enter(
             code.entry(),
             std::ptr::null_mut(),
-            &[poll; 2],
+            &Context::new([poll; 2]),
             |activation| activation.exit,
         )
     }
@@ -140,9 +141,12 @@ fn loops_run() {
         };
         // SAFETY: the loop touches no memory.
         let (exit, result) = unsafe {
-            enter(code.entry(), std::ptr::null_mut(), &[poll; 2], |a| {
-                (a.exit, a.gp(Gp::new(0)))
-            })
+            enter(
+                code.entry(),
+                std::ptr::null_mut(),
+                &Context::new([poll; 2]),
+                |a| (a.exit, a.gp(Gp::new(0))),
+            )
         };
         assert_eq!((exit, result), (1, (0..1000).map(|i| i * i).sum()));
     }
@@ -355,9 +359,12 @@ fn the_back_edge_turns_the_last_exit_round() {
         let code = assembler.finish(&mut memory).unwrap();
         // SAFETY: the loop touches no memory.
         let (left, count) = unsafe {
-            enter(code.entry(), std::ptr::null_mut(), &[poll; 2], |a| {
-                (a.exit, a.gp(Gp::new(1)))
-            })
+            enter(
+                code.entry(),
+                std::ptr::null_mut(),
+                &Context::new([poll; 2]),
+                |a| (a.exit, a.gp(Gp::new(1))),
+            )
         };
         assert_eq!((left, count), (1, 50));
         let bytes = memory.code(code.block());

@@ -2,7 +2,7 @@
 
 mod support;
 
-use serigraph_stencil::{Register, StencilTable};
+use serigraph_stencil::{Gp, Register, StencilTable};
 use serigraph_uops::{Uop, layout};
 use support::{
     END, FLOAT_TYPE, GUARD, Left, Machine, Random, Registers, SMALL_INTS, calls, fp, gp, symbols,
@@ -726,6 +726,56 @@ fn calls_with_outgoing_arguments() {
                 });
                 assert_eq!((left.exit, left.registers.get(result)), (END, 150));
             }
+        }
+    }
+}
+
+/// Frames of inlined functions are made in the activation and taken down.
+#[test]
+fn frames_stand_and_go() {
+    const ROOM: u64 = 20;
+    for table in tables() {
+        let mut machine = Machine::new(table);
+        let mut image: [u64; layout::FRAME_IMAGE_WORDS] = std::array::from_fn(|i| 100 + i as u64);
+        image[layout::FRAME_HEAD_WORDS] = ROOM;
+        let image_at = (&raw const image).addr() as u64;
+        let f0 = machine.frame.as_mut_ptr().cast::<u8>();
+        let registers = Registers {
+            gp: [3; Gp::COUNT],
+            fp: [4; _],
+        };
+        let seen = ROOM + layout::FRAME_OBJECT as u64 / 8;
+        for (object, pops, exit) in [(0, true, END), (0, false, END), (9, false, GUARD)] {
+            *machine.thread = (f0, 50);
+            let left = machine.run(&registers, |assembler, guard| {
+                let value = gp(2);
+                assembler.constant_gp(Gp::new(2), 77);
+                assembler.uop(Uop::PushFrame, &[], Register::NONE, image_at, None);
+                assembler.uop(Uop::FrameSlot, &[value], Register::NONE, ROOM + 9, None);
+                assembler.constant_gp(Gp::new(2), object);
+                assembler.uop(Uop::FrameSlot, &[value], Register::NONE, seen, None);
+                assembler.uop(
+                    Uop::GuardFrameUnseen,
+                    &[],
+                    Register::NONE,
+                    seen,
+                    Some(guard),
+                );
+                if pops {
+                    assembler.uop(Uop::PopFrames, &[], Register::NONE, 1, None);
+                }
+            });
+            let first = ROOM as usize;
+            let frame = left.frames_at + 8 * first;
+            assert_eq!(left.exit, exit);
+            assert_eq!(machine.thread.1, if pops { 50 } else { 49 });
+            let current = machine.thread.0.addr();
+            assert_eq!(current, if pops { f0.addr() } else { frame });
+            let words = &left.frames[first..first + 10];
+            assert_eq!(words[0], 100);
+            assert_eq!(words[1], f0.addr() as u64, "the frame that called it");
+            assert_eq!(words[2..6], [102, 103, 104, 105]);
+            assert_eq!(words[6..10], [object, 107, 108, 77]);
         }
     }
 }

@@ -209,6 +209,7 @@ fn write_immediate(f: &mut Formatter<'_>, immediate: Immediate, bits: u64) -> fm
         | Immediate::Slot
         | Immediate::Offset
         | Immediate::ArgIndex
+        | Immediate::FrameWord
         | Immediate::ArgCount => {
             write!(f, "{bits}")
         }

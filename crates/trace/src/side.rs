@@ -48,6 +48,7 @@ const HARMLESS: Effects = Effects(
     Effects::COUNTS.0
         | Effects::FRAME.0
         | Effects::FRAME_IP.0
+        | Effects::FRAMES.0
         | Effects::ARGS.0
         | Effects::ITERATOR.0
         | Effects::FLOAT_BOX.0,

@@ -11,7 +11,8 @@
 //!    interpreter would repeat the effect. Reference counts, slots, the instruction pointer and outgoing arguments are
 //!    no such effects, for the exit's plan takes care of them; a store to an iterator is none if the snapshot has a
 //!    pending store for that field. A snapshot is used on one side of the loop start only.
-//! 7. What runs arbitrary code runs with no inlined frame, and with every local in memory (laws 2 and 5).
+//! 7. What runs arbitrary code runs with every local of f0 in memory (law 2), and while a frame stands for each inlined
+//!    function (law 5): as many have been pushed as its snapshot has, or have to be popped.
 //! 8. References: never fewer than none, accounted for at each exit, the same in each turn of the loop
 //!    ([`crate::ownership`], [`crate::exit`]).
 
@@ -264,6 +265,7 @@ fn immediate(inst: &Inst, place: Place) -> Result {
         Immediate::Slot => 1 << 20,
         Immediate::Offset => 1 << 31,
         Immediate::ArgIndex => layout::ARGS as u64,
+        Immediate::FrameWord => layout::FRAME_WORDS as u64,
         // Argument 0 is the word before the arguments.
         Immediate::ArgCount => layout::ARGS as u64,
         _ => return Ok(()),
@@ -448,6 +450,7 @@ const HARMLESS: Effects = Effects(
         | Effects::ARGS.0
         | Effects::FRAME.0
         | Effects::FRAME_IP.0
+        | Effects::FRAMES.0
         | Effects::VALIDITY.0,
 );
 
@@ -522,19 +525,31 @@ fn repeated_effects(trace: &Trace) -> Result {
 fn escapes(trace: &Trace) -> Result {
     let mut state: Option<State> = None;
     let mut done = 0;
+    let mut standing = 0;
     for (i, inst) in trace.insts.iter().enumerate() {
+        match inst.uop {
+            Uop::PushFrame => standing += 1,
+            Uop::PopFrames if inst.imm != standing => {
+                return bad(
+                    Place::Inst(ValueId(i as u32)),
+                    format!("{standing} frames stand"),
+                );
+            }
+            Uop::PopFrames => standing = 0,
+            _ => {}
+        }
         if inst.sunk || inst.snapshot.is_none() || !inst.uop.info().escapes() {
             continue;
         }
         let place = Place::Inst(ValueId(i as u32));
         let frames = trace.frames(inst.snapshot);
-        if frames.len() > 1 {
+        if frames.len() as u64 != standing + 1 {
             return bad(
                 place,
                 format!(
-                    "{} runs while {} has no frame",
+                    "{} runs while {standing} frames stand of {}",
                     inst.uop.name(),
-                    frames[frames.len() - 1].frame
+                    frames.len() - 1
                 ),
             );
         }

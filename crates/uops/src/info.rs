@@ -56,6 +56,8 @@ pub enum Immediate {
     ArgIndex,
     /// The number of arguments already placed in the outgoing argument area.
     ArgCount,
+    /// A word of the activation's room for frames of inlined functions; patched as a disp32 from `rsp`.
+    FrameWord,
 }
 
 /// How a uop can leave the trace.
@@ -96,6 +98,8 @@ impl Effects {
     pub const ARGS: Effects = Effects(1 << 8);
     /// The value field of a float box (written only when a box nobody else can see is reused).
     pub const FLOAT_BOX: Effects = Effects(1 << 9);
+    /// The frames of inlined functions that stand for others to see, and which frame is the current one.
+    pub const FRAMES: Effects = Effects(1 << 10);
     /// Runs code that may do anything: Python code, finalisers, frame inspection, giving up the GIL.
     pub const ESCAPE: Effects = Effects(1 << 15);
     /// Everything: what an escaping uop reads and writes.

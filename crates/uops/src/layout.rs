@@ -54,6 +54,8 @@ pub const SEQUENCE_ITER_SEQUENCE: usize = 24;
 
 // --- Frames: `_PyInterpreterFrame`, Include/internal/pycore_frame.h.
 
+/// `previous`: the frame that called this one.
+pub const FRAME_PREVIOUS: usize = 8;
 /// `frame_obj`: the frame object, if somebody has asked for one, or null.
 pub const FRAME_OBJECT: usize = 48;
 /// `prev_instr` (3.12) or `instr_ptr` (3.13).
@@ -62,6 +64,10 @@ pub const FRAME_INSTRUCTION: usize = 56;
 pub const FRAME_LOCALS: usize = 72;
 /// The distance between two slots of a frame.
 pub const SLOT_SIZE: usize = 8;
+/// The words of a frame before its slots.
+pub const FRAME_HEAD_WORDS: usize = FRAME_LOCALS / 8;
+/// The words of the image that `push_frame` copies: the head, and the first word of the activation's room for frames where it goes.
+pub const FRAME_IMAGE_WORDS: usize = FRAME_HEAD_WORDS + 1;
 
 // --- Calls.
 
@@ -98,6 +104,14 @@ pub const ACTIVATION_FP: usize = ACTIVATION_GP + 8 * 8;
 pub const ACTIVATION_SPILLS: usize = ACTIVATION_FP + 8 * 8;
 /// How many spill slots there are.
 pub const SPILL_SLOTS: usize = 200;
+/// The address of the thread's word that says which frame is the current one.
+pub const ACTIVATION_CURRENT_FRAME: usize = ACTIVATION_SPILLS + 8 * SPILL_SLOTS;
+/// The address of the thread's 32-bit count of Python calls that may still be nested.
+pub const ACTIVATION_RECURSION: usize = ACTIVATION_CURRENT_FRAME + 8;
+/// Room for the frames of inlined functions.
+pub const ACTIVATION_FRAMES: usize = ACTIVATION_RECURSION + 8;
+/// How many words of room there are.
+pub const FRAME_WORDS: usize = 384;
 /// The size of the activation: a multiple of 16.
-pub const ACTIVATION_SIZE: usize = ACTIVATION_SPILLS + 8 * SPILL_SLOTS;
+pub const ACTIVATION_SIZE: usize = ACTIVATION_FRAMES + 8 * FRAME_WORDS;
 const _: () = assert!(ACTIVATION_SIZE.is_multiple_of(16));

@@ -2,7 +2,7 @@
 
 use serigraph_emit::{Compiled, EmitContext, Emitter, MAX_SLOTS, StencilTarget, dump as dump_code};
 use serigraph_stencil::{
-    Activation, CodeAddress, CodeMemory, PollWord, RuntimeSymbols, StencilTable, enter,
+    Activation, CodeAddress, CodeMemory, Context, PollWord, RuntimeSymbols, StencilTable, enter,
 };
 use serigraph_trace::eval::{Host, Outcome, Step, Stop, run, step};
 use serigraph_trace::exit::{Scratch, plan_exits, restore};
@@ -170,7 +170,7 @@ pub fn run_machine(host: &mut TestHost, entry: CodeAddress) -> Left {
         spills: a.spills.to_vec(),
     };
     // SAFETY: the code was made for this host, whose frame and poll word are real memory.
-    host.with_current(|| unsafe { enter(entry, frame, &[poll, poll], left) })
+    host.with_current(|| unsafe { enter(entry, frame, &Context::new([poll, poll]), left) })
 }
 
 /// Compares the values of an exit; the texts of the two hosts' objects stand for the objects.

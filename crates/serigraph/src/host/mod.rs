@@ -11,30 +11,50 @@ pub mod object;
 use std::mem::transmute;
 
 use serigraph_cpython::ffi::{self, PyObject};
-use serigraph_cpython::frame::FramePtr;
+use serigraph_cpython::frame::{self, FramePtr};
 use serigraph_cpython::poll::Poll;
 use serigraph_cpython::refs;
+use serigraph_cpython::threads::Thread;
 use serigraph_trace::eval::Host;
-use serigraph_uops::layout::{ARGS, VECTORCALL_ARGUMENTS_OFFSET};
+use serigraph_uops::layout::{
+    ARGS, FRAME_HEAD_WORDS, FRAME_IMAGE_WORDS, FRAME_PREVIOUS, FRAME_WORDS,
+    VECTORCALL_ARGUMENTS_OFFSET,
+};
 
 use helpers::Helper;
 
+const _: () = assert!(frame::HEAD_WORDS == FRAME_HEAD_WORDS);
+
+/// The room for frames of inlined functions: as in an activation of machine code, and not to be moved while they stand.
+pub type FrameRoom = Box<[u64; FRAME_WORDS]>;
+/// What `push_frame` copies.
+pub type FrameImage = Box<[u64; FRAME_IMAGE_WORDS]>;
+
 /// The running interpreter, as uops see it.
 pub struct Interpreter {
-    frame: u64,
+    thread: Thread,
+    frame: FramePtr,
     poll: Poll,
+    room: FrameRoom,
     /// The outgoing argument area.
     args: [u64; ARGS],
 }
 
 impl Interpreter {
     /// For uops that run in this frame of the running thread.
-    pub fn new(frame: FramePtr, poll: Poll) -> Interpreter {
+    pub fn new(thread: Thread, frame: FramePtr) -> Interpreter {
         Interpreter {
-            frame: frame.as_ptr().addr() as u64,
-            poll,
+            thread,
+            frame,
+            poll: Poll::of(thread),
+            room: Box::new([0; FRAME_WORDS]),
             args: [0; ARGS],
         }
+    }
+
+    /// The room for frames: some may stand in it.
+    pub fn into_room(self) -> FrameRoom {
+        self.room
     }
 }
 
@@ -66,7 +86,7 @@ impl Host for Interpreter {
     }
     #[inline]
     fn frame(&self) -> u64 {
-        self.frame
+        self.frame.as_ptr().addr() as u64
     }
     #[inline]
     fn poll(&mut self) -> bool {
@@ -144,6 +164,38 @@ impl Host for Interpreter {
                 _ => -1,
             }
         }
+    }
+    fn set_frame_word(&mut self, word: u64, bits: u64) {
+        if let Some(place) = self.room.get_mut(word as usize) {
+            *place = bits;
+        }
+    }
+    fn frame_word(&self, word: u64) -> u64 {
+        self.room.get(word as usize).copied().unwrap_or(0)
+    }
+    fn push_frame(&mut self, image: u64) {
+        // SAFETY: the recorder's image of a frame, which it keeps.
+        let image = unsafe { *object(image).cast::<[u64; FRAME_IMAGE_WORDS]>() };
+        let first = image[FRAME_HEAD_WORDS] as usize;
+        let caller = self.thread.current_frame();
+        let Some(head) = self.room.get_mut(first..first + FRAME_HEAD_WORDS) else {
+            return;
+        };
+        head.copy_from_slice(&image[..FRAME_HEAD_WORDS]);
+        head[FRAME_PREVIOUS / 8] =
+            caller.map_or(0, |caller| caller.as_ptr().expose_provenance() as u64);
+        // SAFETY: a frame with its slots, called by the current one; the room stays where it is.
+        unsafe {
+            if let Some(new) = FramePtr::from_raw(head.as_mut_ptr().cast()) {
+                self.thread.set_current_frame(new);
+            }
+        }
+        self.thread.adjust_py_recursion(-1);
+    }
+    fn pop_frames(&mut self, count: u64) {
+        // SAFETY: the frame is below those that were pushed.
+        unsafe { self.thread.set_current_frame(self.frame) };
+        self.thread.adjust_py_recursion(count as i32);
     }
     fn push_arg(&mut self, index: u64, value: u64) {
         if let Some(arg) = self.args.get_mut(index as usize) {

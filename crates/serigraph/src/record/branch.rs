@@ -66,7 +66,7 @@ impl Recorder<'_> {
             return Err(self.abort(Reason::BadCode));
         }
         let Some(raw) = self.plain_truth(value)? else {
-            return self.pop_jump_escaping(value, jump_if);
+            return self.pop_jump_escaping(value);
         };
         let is_true = self.bits(raw) != 0;
         self.guard_raw(raw, is_true)?;
@@ -75,27 +75,15 @@ impl Recorder<'_> {
         self.jump_if(is_true == jump_if)
     }
 
-    /// 3.12: asking runs unknown code, and the answer decides where to go on. The guard comes after the effects, so it needs
-    /// the state at the other branch.
-    fn pop_jump_escaping(&mut self, value: ValueId, jump_if: bool) -> Result<(), Stop> {
+    /// 3.12: asking runs unknown code. The bool takes the place of what was asked, as 3.13's `TO_BOOL` puts it there, and the jump
+    /// follows as an instruction of its own.
+    fn pop_jump_escaping(&mut self, value: ValueId) -> Result<(), Stop> {
         let raw = self.escaping(Uop::CallStatus1, Helper::IsTrue, &[value])?;
+        let answer = self.box_bool(raw)?;
         let kinds = self.releases_after_escape(1)?;
         self.pop_release(&kinds)?;
-        let is_true = self.bits(raw) != 0;
-        let here = self.target(is_true == jump_if)?;
-        let there = self.target(is_true != jump_if)?;
-        self.go_to(there)?;
-        let other = self.take_snapshot(Reason::GuardFailed);
-        self.go_to(here)?;
-        let uop = if is_true {
-            Uop::GuardTrue
-        } else {
-            Uop::GuardFalse
-        };
-        match self.attempt_at(uop, &[raw], 0, other)? {
-            Some(_) => Ok(()),
-            None => Err(self.unsupported()),
-        }
+        self.push(answer);
+        self.go_to(self.instruction.start)
     }
 
     fn guard_raw(&mut self, raw: ValueId, is_true: bool) -> Result<(), Stop> {

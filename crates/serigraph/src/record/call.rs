@@ -203,6 +203,7 @@ impl Recorder<'_> {
         }
         if self.frames.iter().any(|frame| frame.code == code)
             || self.frames.len() > self.max_inline_depth
+            || !self.has_room_for(code.frame_size() as usize)
             || self.thread.py_recursion_remaining() < SPARE_RECURSION
         {
             return Ok(None);
@@ -319,8 +320,6 @@ impl Recorder<'_> {
     /// How to release the locals of the innermost frame, and last its function.
     fn local_releases(&mut self) -> Result<Vec<(ValueId, Release)>, Stop> {
         let frame = self.innermost();
-        // Finalisers run when the frame is gone, in its caller.
-        self.escape_depth = 2;
         let mut kinds: Vec<(ValueId, Release)> = Vec::new();
         for slot in 0..self.frames[frame].locals {
             let value = self.frames[frame].slots[slot as usize].value;
@@ -338,7 +337,6 @@ impl Recorder<'_> {
                 kinds.push((value, kind));
             }
         }
-        self.escape_depth = 1;
         let function = self.frames[frame].function;
         // A constant of the trace, so not the last reference to it.
         kinds.push((

@@ -4,7 +4,7 @@ use serigraph_trace::eval::{Step, step};
 use serigraph_trace::ir::{FrameState, Inst, SlotValue, Snapshot, SnapshotId, ValueId};
 use serigraph_uops::{Effects, Exit, Reason, Uop};
 
-use super::frame::{Fact, Place};
+use super::frame::Fact;
 use super::{Recorder, Stop};
 use crate::host::helpers::Helper;
 use crate::host::object;
@@ -235,58 +235,6 @@ impl Recorder<'_> {
             reason,
         });
         SnapshotId(self.trace.snapshots.len() as u32 - 1)
-    }
-
-    // --- Code that could look.
-
-    /// To be called before a uop that may run any code: f0 must be the only frame, in memory as it would be.
-    pub(super) fn before_escape(&mut self) -> Result<(), Stop> {
-        if self.frames.len() > 1 {
-            return Err(self.abort(Reason::EscapeInCallee));
-        }
-        self.sync_slots()?;
-        if !self.escaped {
-            let frame = &self.frames[0];
-            let at = frame.code.unit_address(self.instruction.op_at);
-            self.emit(Uop::SetIp, &[], at.expose_provenance() as u64)?;
-        }
-        self.escaped = true;
-        Ok(())
-    }
-
-    /// Brings the locals of f0 in memory up to date.
-    fn sync_slots(&mut self) -> Result<(), Stop> {
-        for slot in 0..self.frames[0].locals {
-            let content = self.frames[0].slots[slot as usize];
-            if content.place == Place::Trace {
-                self.own(content.value)?;
-                self.emit(Uop::SyncSlot, &[content.value], slot.into())?;
-                self.frames[0].slots[slot as usize].place = Place::Memory;
-            }
-        }
-        Ok(())
-    }
-
-    /// At the beginning of the instruction after one that escaped: leave if the world has changed.
-    pub(super) fn after_escape(&mut self) -> Result<(), Stop> {
-        if !self.world.is_unchanged()
-            || !self.dependencies_hold()
-            || !self.frame.frame_object().is_null()
-        {
-            return Err(self.abort(Reason::WorldChanged));
-        }
-        let snapshot = self.snapshot_for(Reason::InvalidExit);
-        let word = self.valid_word.expose_provenance() as u64;
-        if self
-            .attempt_at(Uop::GuardValid, &[], word, snapshot)?
-            .is_none()
-            || self
-                .attempt_at(Uop::GuardNoFrameObject, &[], 0, snapshot)?
-                .is_none()
-        {
-            return Err(self.abort(Reason::WorldChanged));
-        }
-        Ok(())
     }
 }
 

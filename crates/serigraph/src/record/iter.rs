@@ -198,6 +198,10 @@ impl Recorder<'_> {
     fn generic_next(&mut self, iterator: ValueId) -> Result<(), Stop> {
         let after = self.after_loop()?;
         let is_leaf = self.is_leaf_iterator(iterator)?;
+        if !is_leaf && self.innermost() > 0 {
+            // The guard on the answer would stand while frames do.
+            return Err(self.abort(Reason::EscapeInCallee));
+        }
         let item = if is_leaf {
             self.leaf(Uop::LeafObject1, Helper::Next, &[iterator])?
         } else {

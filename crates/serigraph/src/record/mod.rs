@@ -23,8 +23,8 @@
 //!
 //! * Each handler emits its guards and whatever can raise first, and its effects after, so one snapshot an instruction is
 //!   enough, and no effect stands between it and a guard.
-//! * Whatever may run unknown code runs in f0 only, with the instruction pointer stored and the slots in memory
-//!   ([`Recorder::before_escape`]); the next instruction begins with a check that the world is as before.
+//! * Whatever may run unknown code runs with the instruction pointer stored, the slots in memory, and a frame for each inlined
+//!   function (`show.rs`); the next instruction begins with a check that the world is as before.
 //! * A reference whose release could run a finaliser is released by `decref`, which counts as unknown code; `decref_plain` is
 //!   for plain objects and for those that somebody else holds.
 
@@ -40,6 +40,7 @@ mod global;
 mod iter;
 mod locals;
 mod request;
+mod show;
 mod stack;
 mod subscript;
 
@@ -48,7 +49,6 @@ use serigraph_cpython::bytecode::{Instruction, Opcode};
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::frame::{FramePtr, Owner};
 use serigraph_cpython::minor;
-use serigraph_cpython::poll::Poll;
 use serigraph_cpython::threads::Thread;
 use serigraph_cpython::version::Minor;
 use serigraph_trace::eval::{Step, step};
@@ -56,7 +56,7 @@ use serigraph_trace::ir::{End, FrameId, SnapshotId, Trace, ValueId};
 use serigraph_uops::{Reason, Uop};
 
 use crate::host::object::{self, Types};
-use crate::host::{Interpreter, known};
+use crate::host::{FrameImage, Interpreter, known};
 use frame::{Fact, Frame, Place, Release, Slot};
 
 pub use request::{Abort, Dependency, Outcome, Recording, Request, Side, SideFrame, Start, World};
@@ -102,10 +102,12 @@ struct Recorder<'a> {
     poll_due: bool,
     /// Counts changes to containers.
     epoch: u32,
-    /// Inlined frames are no obstacle to a finaliser below this depth: 1, or 2 for what runs when the innermost has gone.
-    escape_depth: usize,
     dependencies: Vec<Dependency>,
     constants: Vec<Owned>,
+    /// Heads of frames.
+    images: Vec<FrameImage>,
+    /// Inlined frames stand for others to see: what their locals hold there, outermost first.
+    standing: Vec<Vec<ValueId>>,
     inline_depth: u32,
 }
 
@@ -140,7 +142,7 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         max_inline_depth,
         minor: minor(),
         types,
-        host: Interpreter::new(frame, Poll::of(thread)),
+        host: Interpreter::new(thread, frame),
         trace: Trace::new(code.nlocalsplus(), code.nlocalsplus()),
         values: Vec::with_capacity(512),
         facts: Vec::with_capacity(512),
@@ -159,9 +161,10 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         escaped: false,
         poll_due: false,
         epoch: 0,
-        escape_depth: 1,
         dependencies: Vec::new(),
         constants: Vec::new(),
+        images: Vec::new(),
+        standing: Vec::new(),
         inline_depth: 0,
     };
     let mut f0 = Frame::new(code, units, FrameId(0));
@@ -300,7 +303,8 @@ impl Recorder<'_> {
     /// The recorder counts one reference for each slot that the trace has to fill, and one for each inlined function; what
     /// the parent's trace really owned may be less (or more): takes (or drops) the difference.
     fn balance_entry(&mut self) -> Result<(), Stop> {
-        if let Some(&instruction) = self.frames[0].units.at(self.frames[0].ip) {
+        let frame = &self.frames[self.innermost()];
+        if let Some(&instruction) = frame.units.at(frame.ip) {
             self.instruction = instruction;
         }
         let mut needed: Vec<i64> = vec![0; self.values.len()];
@@ -338,10 +342,8 @@ impl Recorder<'_> {
                 let kind = if self.types.is_plain(exact) {
                     self.guard_type(value, exact)?;
                     Release::Plain
-                } else if self.frames.len() == 1 {
-                    Release::Escaping
                 } else {
-                    return Err(self.abort(Reason::EscapeInCallee));
+                    Release::Escaping
                 };
                 self.release(value, kind)?;
             }
@@ -387,6 +389,8 @@ impl Recorder<'_> {
             values: self.values,
             dependencies: self.dependencies,
             constants: self.constants,
+            images: self.images,
+            room: self.host.into_room(),
             inline_depth: self.inline_depth,
         }
     }

@@ -11,6 +11,8 @@ use serigraph_cpython::threads::Thread;
 use serigraph_trace::ir::{SnapshotId, Trace, ValueId};
 use serigraph_uops::Reason;
 
+use crate::host::{FrameImage, FrameRoom};
+
 /// What the recorder asks the engine while it runs. Nothing of the engine may be borrowed while the recorder runs: an
 /// evaluated call can run any Python code, and so come back into the engine.
 pub trait World {
@@ -150,6 +152,10 @@ pub struct Recording {
     pub dependencies: Vec<Dependency>,
     /// Objects that are constants of the trace and have to live as long as it.
     pub constants: Vec<Owned>,
+    /// Heads of frames that the trace copies.
+    pub images: Vec<FrameImage>,
+    /// Where frames of inlined functions may stand: to be kept until the recording has been left.
+    pub room: FrameRoom,
     /// The deepest inlining: entering the trace takes so many levels of Python recursion.
     pub inline_depth: u32,
 }

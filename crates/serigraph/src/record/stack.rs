@@ -4,7 +4,7 @@
 //! the frames ([`Recorder::pop_release`], [`Recorder::push`]): until then the snapshot is the state before the instruction.
 
 use serigraph_trace::ir::ValueId;
-use serigraph_uops::{Reason, Uop};
+use serigraph_uops::Uop;
 
 use super::frame::{Fact, Place, Release, Slot};
 use super::{Recorder, Stop};
@@ -248,9 +248,6 @@ impl Recorder<'_> {
         if object::references(bits) > 1 {
             self.emit(Uop::GuardShared, &[value], 0)?;
             return Ok(Release::Plain);
-        }
-        if self.frames.len() > self.escape_depth {
-            return Err(self.abort(Reason::EscapeInCallee));
         }
         Ok(Release::Escaping)
     }

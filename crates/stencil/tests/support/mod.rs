@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use serigraph_stencil::{
-    Activation, Assembler, BigInt, CodeMemory, ExitLabel, Fp, Gp, PollWord, Register,
+    Activation, Assembler, BigInt, CodeMemory, Context, ExitLabel, Fp, Gp, PollWord, Register,
     RuntimeSymbols, StencilTable, enter,
 };
+use serigraph_uops::layout;
 
 /// The exit taken at the end of the tested code.
 pub const END: u64 = 1;
@@ -24,6 +25,9 @@ pub struct Registers {
 pub struct Left {
     pub exit: u64,
     pub registers: Registers,
+    /// The room for frames, and where it was.
+    pub frames: [u64; layout::FRAME_WORDS],
+    pub frames_at: usize,
 }
 
 impl Registers {
@@ -250,6 +254,8 @@ pub struct Machine {
     pub frame: Box<[u64; 32]>,
     pub poll32: Box<u32>,
     pub poll64: Box<u64>,
+    /// Which frame is the current one, and how many calls may be nested yet.
+    pub thread: Box<(*mut u8, i32)>,
 }
 
 impl Machine {
@@ -263,6 +269,7 @@ impl Machine {
             frame: Box::new([0; 32]),
             poll32: Box::new(32),
             poll64: Box::new(64),
+            thread: Box::new((std::ptr::null_mut(), 0)),
         }
     }
 
@@ -295,14 +302,21 @@ impl Machine {
             },
         ];
         let frame = self.frame.as_mut_ptr().cast();
+        let context = Context {
+            current_frame: &raw mut self.thread.0,
+            recursion: &raw mut self.thread.1,
+            ..Context::new(polls)
+        };
         // SAFETY: the tests' uops touch the tests' memory only.
         let left = unsafe {
-            enter(code.entry(), frame, &polls, |activation| Left {
+            enter(code.entry(), frame, &context, |activation| Left {
                 exit: activation.exit,
                 registers: Registers {
                     gp: std::array::from_fn(|i| activation.gp[i]),
                     fp: activation.fp.map(f64::to_bits),
                 },
+                frames: activation.frames,
+                frames_at: (&raw const activation.frames).addr(),
             })
         };
         self.memory.free(code.block());

@@ -45,6 +45,14 @@ pub trait Host {
     fn call_object(&mut self, helper: u64, args: &[u64]) -> u64;
     /// The C function `helper` of up to three objects that returns a C int; negative is an exception.
     fn call_status(&mut self, helper: u64, args: &[u64]) -> i32;
+    /// Writes a word of the room for frames of inlined functions.
+    fn set_frame_word(&mut self, word: u64, bits: u64);
+    /// A word of the room for frames of inlined functions.
+    fn frame_word(&self, word: u64) -> u64;
+    /// Makes the head of the frame of an inlined function from an image, and the frame the current one.
+    fn push_frame(&mut self, image: u64);
+    /// Makes the running frame the current one, which stands below so many others.
+    fn pop_frames(&mut self, count: u64);
     /// Places a borrowed reference in the outgoing argument area.
     fn push_arg(&mut self, index: u64, object: u64);
     /// The C function `helper` of the outgoing argument area: a new reference, or 0 if an exception was raised.
@@ -294,6 +302,19 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
         Uop::PollWord32 | Uop::PollWord64 => Step::check(host.poll()),
         Uop::GuardNoFrameObject => {
             Step::check(host.load64(host.frame() + layout::FRAME_OBJECT as u64) == 0)
+        }
+        Uop::FrameSlot => {
+            host.set_frame_word(imm, a);
+            Next(0)
+        }
+        Uop::PushFrame => {
+            host.push_frame(imm);
+            Next(0)
+        }
+        Uop::GuardFrameUnseen => Step::check(host.frame_word(imm) == 0),
+        Uop::PopFrames => {
+            host.pop_frames(imm);
+            Next(0)
         }
         Uop::GuardValid => Step::check(host.load32(imm) == 0),
 

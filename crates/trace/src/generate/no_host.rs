@@ -39,6 +39,12 @@ impl Host for NoHost {
     fn call_status(&mut self, _: u64, _: &[u64]) -> i32 {
         0
     }
+    fn set_frame_word(&mut self, _: u64, _: u64) {}
+    fn frame_word(&self, _: u64) -> u64 {
+        0
+    }
+    fn push_frame(&mut self, _: u64) {}
+    fn pop_frames(&mut self, _: u64) {}
     fn push_arg(&mut self, _: u64, _: u64) {}
     fn call_args(&mut self, _: u64) -> u64 {
         0

@@ -36,6 +36,10 @@ pub struct TestHost {
     exit_top: u32,
     /// Inlined frames that an exit has built, outermost first.
     inlined: Vec<InlinedFrame>,
+    /// The room for frames of inlined functions that stand.
+    frame_words: Vec<u64>,
+    /// How many stand.
+    standing: u64,
 }
 
 #[derive(Debug)]
@@ -67,6 +71,8 @@ impl TestHost {
             exit_ip: 0,
             exit_top: 0,
             inlined,
+            frame_words: vec![0; layout::FRAME_WORDS],
+            standing: 0,
         }
     }
 
@@ -263,6 +269,22 @@ impl Host for TestHost {
             (Some(Helper::Status3(f)), &[a, b, c]) => self.with_current(|| f(a, b, c)),
             _ => self.no_helper(helper) as i32,
         }
+    }
+    fn set_frame_word(&mut self, word: u64, bits: u64) {
+        self.frame_words[word as usize] = bits;
+    }
+    fn frame_word(&self, word: u64) -> u64 {
+        self.frame_words[word as usize]
+    }
+    fn push_frame(&mut self, _image: u64) {
+        self.standing += 1;
+    }
+    fn pop_frames(&mut self, count: u64) {
+        if self.standing != count {
+            let text = format!("{count} frames popped of {}", self.standing);
+            self.heap.errors.push(text);
+        }
+        self.standing = 0;
     }
     fn push_arg(&mut self, index: u64, object: u64) {
         self.heap.store64(self.args + 8 * index, object);
