@@ -165,7 +165,11 @@ fn loads_and_stores() {
         );
         let mut target = object([0; 6]);
         let stored = target.as_mut_ptr();
-        for (uop, imm, index) in [(Uop::StoreObject, 24, 3), (Uop::IterStore, 32, 4)] {
+        for (uop, imm, index) in [
+            (Uop::StoreObject, 24, 3),
+            (Uop::StoreVia, 32, 4),
+            (Uop::IterStore, 32, 4),
+        ] {
             // SAFETY: words of `target`, which outlives the runs.
             let read = move || unsafe { stored.add(index).replace(0) };
             placements(
@@ -173,7 +177,10 @@ fn loads_and_stores() {
                 &mut machine,
                 uop,
                 imm,
-                |_| vec![stored as u64, 99],
+                |_| {
+                    let old = (uop != Uop::IterStore).then_some(98);
+                    [stored as u64, 99].into_iter().chain(old).collect()
+                },
                 |_, _, _| assert_eq!(read(), 99),
             );
         }

@@ -584,9 +584,10 @@ impl<'a> Line<'a> {
     }
     fn immediate(&mut self, immediate: Immediate) -> Result<u64> {
         match immediate {
-            Immediate::Int32 => self.number("an integer that fits 32 bits", |w| {
-                w.parse::<i32>().ok().map(|v| v as i64 as u64)
-            }),
+            Immediate::Int32 | Immediate::Offset => self
+                .number("an integer that fits 32 bits", |w| {
+                    w.parse::<i32>().ok().map(|v| v as i64 as u64)
+                }),
             Immediate::Word64 => self.number("an integer that fits 64 bits", |w| {
                 w.parse::<i64>()
                     .ok()

@@ -195,7 +195,7 @@ fn write_operation(inst: &Inst, f: &mut Formatter<'_>) -> fmt::Result {
 fn write_immediate(f: &mut Formatter<'_>, immediate: Immediate, bits: u64) -> fmt::Result {
     match immediate {
         Immediate::None => Ok(()),
-        Immediate::Int32 | Immediate::Word64 => write!(f, "{}", bits as i64),
+        Immediate::Int32 | Immediate::Word64 | Immediate::Offset => write!(f, "{}", bits as i64),
         Immediate::Float64 => {
             let value = f64::from_bits(bits);
             if value.is_nan() {
@@ -207,7 +207,6 @@ fn write_immediate(f: &mut Formatter<'_>, immediate: Immediate, bits: u64) -> fm
         Immediate::Pointer => write!(f, "{bits:#x}"),
         Immediate::Helper
         | Immediate::Slot
-        | Immediate::Offset
         | Immediate::ArgIndex
         | Immediate::FrameWord
         | Immediate::ArgCount => {

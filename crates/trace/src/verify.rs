@@ -263,7 +263,9 @@ fn immediate(inst: &Inst, place: Place) -> Result {
             return bad(place, format!("{} does not fit 32 bits", inst.imm as i64));
         }
         Immediate::Slot => 1 << 20,
-        Immediate::Offset => 1 << 31,
+        Immediate::Offset if i32::try_from(inst.imm as i64).is_err() => {
+            return bad(place, format!("{} does not fit 32 bits", inst.imm as i64));
+        }
         Immediate::ArgIndex => layout::ARGS as u64,
         Immediate::FrameWord => layout::FRAME_WORDS as u64,
         // Argument 0 is the word before the arguments.

@@ -143,7 +143,29 @@ pub unsafe fn load_int32(o: Object) -> i64 {
 }
 
 #[inline(always)]
-pub unsafe fn store_object(o: Object, v: Object) {
+pub unsafe fn store_object(o: Object, v: Object, _old: Object) {
     // SAFETY: the host chose the offset.
     unsafe { store(o, offset(), v) }
+}
+
+#[inline(always)]
+pub unsafe fn instance_values(o: Object) -> Option<i64> {
+    // SAFETY: the host chose the offset.
+    let tagged: i64 = unsafe { load(o, offset()) };
+    if tagged & 1 == 0 {
+        return None;
+    }
+    Some(tagged + 1)
+}
+
+#[inline(always)]
+pub unsafe fn load_via(values: i64) -> Object {
+    // SAFETY: the host chose the offset.
+    unsafe { load(values as Object, offset()) }
+}
+
+#[inline(always)]
+pub unsafe fn store_via(values: i64, v: Object, _old: Object) {
+    // SAFETY: the host chose the offset.
+    unsafe { store(values as Object, offset(), v) }
 }

@@ -205,7 +205,10 @@ uops! {
     LoadObject "load_object" (o: Object) -> Object [Offset] {reads: HEAP} "An object field, borrowed (may be null).";
     LoadInt "load_int" (o: Object) -> Int [Offset] {reads: HEAP} "A 64-bit field.";
     LoadInt32 "load_int32" (o: Object) -> Int [Offset] {reads: HEAP} "An unsigned 32-bit field.";
-    StoreObject "store_object" (o: Object, v: Object) [Offset] {writes: HEAP, consumes: 2} "Overwrites an object field that owns v from now on; the old value was loaded (and is released) apart.";
+    StoreObject "store_object" (o: Object, v: Object, old: Object) [Offset] {writes: HEAP, consumes: 2, gains: 4} "Overwrites an object field that holds old; it owns v from now on, and the trace old.";
+    InstanceValues "instance_values" (o: Object) -> Int [Offset] {exit: Guard, reads: HEAP} "The address of the attributes of an instance that has no dict object: the word at imm, which is odd, and 1 more; leaves if it is not odd.";
+    LoadVia "load_via" (values: Int) -> Object [Offset] {reads: HEAP} "The object at imm from an address, borrowed (may be null).";
+    StoreVia "store_via" (values: Int, v: Object, old: Object) [Offset] {writes: HEAP, consumes: 2, gains: 4} "As store_object, at imm from an address.";
 
     // Iterators.
     IterLoad "iter_load" (it: Object) -> Int [Offset] {reads: ITER} "A 64-bit field of an iterator (range: start, step, length; list and tuple: index).";

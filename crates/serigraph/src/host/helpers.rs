@@ -115,7 +115,7 @@ helpers! {
     GetAttribute "PyObject_GetAttr" Object2 ffi::PyObject_GetAttr;
     SetAttribute "PyObject_SetAttr" Status3 ffi::PyObject_SetAttr;
     DeleteAttribute "del owner.name" Status2 delete_attribute;
-    ExchangeValue "puts an object into an instance at an index, gives what was there: instance, index, value, name" Args exchange_value;
+    AddValue "puts an object into an instance at an index where there is nothing: instance, index, value, name" Args add_value;
     SuperAttribute "super(class, self).name" Args super_attribute;
     Iterate "PyObject_GetIter" Object1 ffi::PyObject_GetIter;
     Next "next(iterator), or the mark of exhaustion" Object1 next;
@@ -280,28 +280,19 @@ unsafe extern "C" fn delete_attribute(owner: Object, name: Object) -> c_int {
     unsafe { ffi::PyObject_SetAttr(owner, name, null_mut()) }
 }
 
-/// Of an instance whose attributes are in it, at an index that has a value. Nothing can fail but for memory.
-unsafe extern "C" fn exchange_value(args: *const Object) -> Object {
-    // SAFETY: an instance with inline values, a small int and a live object; the instance's reference to the old value becomes
-    // the result's.
+/// Of an instance that keeps its attributes itself, at an index that has none yet. Nothing can fail but for memory.
+unsafe extern "C" fn add_value(args: *const Object) -> Object {
+    // SAFETY: an instance, a small int and a live object: as the interpreter stores an attribute for the first time
+    // (`_PyDictValues_AddToInsertionOrder`, Include/internal/pycore_dict.h).
     unsafe {
         let (instance, value) = (*args, *args.add(2));
         let index = ffi::PyLong_AsSsize_t(*args.add(1)).max(0) as usize;
-        let place = instance
-            .byte_add(serigraph_cpython::layout().instance.first_value + 8 * index)
-            .cast::<Object>();
-        let old = place.read();
-        if object::has_dict_object(super::bits(instance)) {
-            // Its dict looks at the same values, and wants to know.
-            let old = ffi::Py_NewRef(old);
-            if ffi::PyObject_GenericSetAttr(instance, *args.add(3), value) < 0 {
-                decref(old);
-                return null_mut();
-            }
-            return old;
+        if !object::add_value(super::bits(instance), index, super::bits(value))
+            && ffi::PyObject_GenericSetAttr(instance, *args.add(3), value) < 0
+        {
+            return null_mut();
         }
-        place.write(ffi::Py_NewRef(value));
-        old
+        none()
     }
 }
 

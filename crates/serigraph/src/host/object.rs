@@ -3,16 +3,23 @@
 //! All functions take addresses of live objects: the recorder holds a reference to each object it works on, or has just read
 //! it out of one, under the GIL. [`Types`] are the built-in types the recorder knows; they are static and never die.
 
+use std::ffi::c_int;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::ffi::{self, PyObject};
 use serigraph_cpython::refs::{decref, is_immortal, ref_count, type_of};
-use serigraph_cpython::{Owned, api, layout};
+use serigraph_cpython::version::Minor;
+use serigraph_cpython::{Owned, api, layout, minor};
 use serigraph_uops::layout as common;
 
 use super::{bits, object};
+
+unsafe extern "C" {
+    /// `staticmethod` (Include/funcobject.h): not part of the stable ABI, exported by every version.
+    static mut PyStaticMethod_Type: ffi::PyTypeObject;
+}
 
 macro_rules! types {
     ($( $(#[$doc:meta])* $name:ident = $address:expr; )*) => {
@@ -277,17 +284,23 @@ pub struct Attribute {
     pub kept: Kept,
 }
 
-/// How the instances of a class keep their attributes.
+/// How the instances of a class keep an attribute.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kept {
     /// They have none of their own.
     Nowhere,
-    /// In the instance, by the shared table of keys at this address; the index of the name, or how many names there are.
-    Inline {
+    /// With their other attributes, by the shared table of keys at this address; the index of the name, or how many names there
+    /// are.
+    Values {
         /// The table.
         keys: u64,
         /// Where the attribute is.
         index: Result<u64, u64>,
+    },
+    /// In a slot (`__slots__`).
+    Slot {
+        /// Where in the instance.
+        offset: usize,
     },
 }
 
@@ -304,8 +317,18 @@ pub fn attribute(class: u64, name: u64) -> Option<Attribute> {
     let in_class = type_lookup(class, name);
     // The look-up has given the class a version, if it can have one.
     let version = word(class, fields.version_tag) as u32;
-    if version == 0 || (in_class != 0 && is_data_descriptor(in_class)) {
+    if version == 0 {
         return None;
+    }
+    if in_class != 0 && is_data_descriptor(in_class) {
+        let kept = Kept::Slot {
+            offset: member_offset(in_class)?,
+        };
+        return Some(Attribute {
+            version,
+            in_class,
+            kept,
+        });
     }
     if flags & (INLINE_VALUES | MANAGED_DICT) == 0 && dict_offset(class) == 0 {
         return Some(Attribute {
@@ -314,7 +337,11 @@ pub fn attribute(class: u64, name: u64) -> Option<Attribute> {
             kept: Kept::Nowhere,
         });
     }
-    if layout().instance.inline_values == 0 || flags & INLINE_VALUES == 0 {
+    let wanted = match minor() {
+        Minor::V312 => MANAGED_DICT,
+        Minor::V313 => INLINE_VALUES,
+    };
+    if flags & wanted == 0 {
         return None;
     }
     let keys = word(class, fields.cached_keys);
@@ -336,40 +363,136 @@ pub fn attribute(class: u64, name: u64) -> Option<Attribute> {
     Some(Attribute {
         version,
         in_class,
-        kept: Kept::Inline {
+        kept: Kept::Values {
             keys,
             index: found.ok_or(count),
         },
     })
 }
 
-/// Whether the attributes in an instance are its attributes.
-pub fn has_inline_values(o: u64) -> bool {
-    // SAFETY: an instance of a class whose instances have inline values: the flag is a byte in it.
-    unsafe {
-        object(o)
-            .byte_add(layout().instance.inline_values_valid)
-            .cast::<u8>()
-            .read()
-            != 0
+/// Where in an instance the object is that a member descriptor stands for: an ordinary slot, which may be written.
+fn member_offset(descriptor: u64) -> Option<usize> {
+    const OBJECT_EX: c_int = 16;
+    if type_address(descriptor) != bits((&raw mut ffi::PyMemberDescr_Type).cast()) {
+        return None;
     }
+    // SAFETY: a member descriptor has the address of its definition where a method descriptor has it.
+    let member = unsafe {
+        &*object(word(descriptor, layout().method_descriptor.definition)).cast::<ffi::PyMemberDef>()
+    };
+    let is_plain = member.type_code == OBJECT_EX && member.flags == 0 && member.offset > 0;
+    is_plain.then_some(member.offset as usize)
 }
 
-/// An attribute kept in an instance; 0 if it is not set.
-pub fn inline_value(o: u64, index: u64) -> u64 {
-    word(o, layout().instance.first_value + 8 * index as usize)
+/// An attribute of a class itself, as long as the class keeps its version: a plain value, a function, or the function of a
+/// static method; `None` if it is not that simple.
+pub fn class_attribute(class: u64, name: u64) -> Option<(u32, u64)> {
+    let meta = type_lookup(type_address(class), name);
+    if meta != 0 && is_data_descriptor(meta) {
+        return None;
+    }
+    let found = type_lookup(class, name);
+    let version = word(class, layout().type_object.version_tag) as u32;
+    if found == 0 || version == 0 {
+        return None;
+    }
+    let exact = type_address(found);
+    let is_static = exact == bits((&raw mut PyStaticMethod_Type).cast());
+    if is_static {
+        // SAFETY: a static method gives what it holds, and runs no code for it; the reference it gives is one of several.
+        let function = unsafe { ffi::PyObject_GetAttr(object(class), object(name)) };
+        if function.is_null() {
+            // SAFETY: nobody is to know.
+            unsafe { ffi::PyErr_Clear() };
+            return None;
+        }
+        // SAFETY: as above.
+        unsafe { decref(function) };
+        return Some((version, bits(function)));
+    }
+    (exact == api().function_type.expose_provenance() as u64 || !is_descriptor(found))
+        .then_some((version, found))
 }
 
-/// Whether an instance of a class with a managed dict has a dict object.
-pub fn has_dict_object(o: u64) -> bool {
-    // SAFETY: the managed word is in front of such an instance.
+/// The word before an instance that says where its attributes are.
+fn managed_word(o: u64) -> u64 {
+    // SAFETY: the managed word is in front of an instance of a class with a managed dict.
     unsafe {
         object(o)
             .byte_sub(layout().instance.dict_or_values_before)
             .cast::<u64>()
             .read()
-            != 0
     }
+}
+
+/// Whether an instance keeps its attributes itself: no dict object does.
+pub fn has_values(o: u64) -> bool {
+    match minor() {
+        Minor::V312 => managed_word(o) & 1 == 1,
+        // SAFETY: an instance of a class whose instances have inline values: the flag is a byte in it.
+        Minor::V313 => unsafe {
+            object(o)
+                .byte_add(layout().instance.inline_values_valid)
+                .cast::<u8>()
+                .read()
+                != 0
+        },
+    }
+}
+
+/// The address from which `first_value` counts.
+fn values_base(o: u64) -> u64 {
+    match minor() {
+        Minor::V312 => managed_word(o) + 1,
+        Minor::V313 => o,
+    }
+}
+
+/// An attribute that an instance keeps itself; 0 if it is not set.
+pub fn instance_value(o: u64, index: u64) -> u64 {
+    word(
+        values_base(o),
+        layout().instance.first_value + 8 * index as usize,
+    )
+}
+
+/// Sets an attribute that an instance keeps itself and that has no value. False: it is not that simple.
+pub(super) fn add_value(o: u64, index: usize, value: u64) -> bool {
+    if !has_values(o)
+        || (minor() == Minor::V313 && has_dict_object(o))
+        || instance_value(o, index as u64) != 0
+    {
+        return false;
+    }
+    // SAFETY: the instance's attributes, with the order in which they were set: before them in 3.12, behind them in 3.13.
+    unsafe {
+        let values = object(values_base(o)).cast::<u8>();
+        match minor() {
+            Minor::V312 => {
+                let count = values.sub(2);
+                let size = *count + 1;
+                *count.sub(size.into()) = index as u8;
+                *count = size;
+            }
+            Minor::V313 => {
+                let head = values.add(layout().instance.inline_values);
+                let (capacity, size) = (*head, *head.add(1));
+                let order = values.add(layout().instance.first_value + 8 * capacity as usize);
+                *order.add(size.into()) = index as u8;
+                *head.add(1) = size + 1;
+            }
+        }
+        values
+            .add(layout().instance.first_value + 8 * index)
+            .cast::<*mut PyObject>()
+            .write(ffi::Py_NewRef(object(value)));
+    }
+    true
+}
+
+/// Whether an instance of a class with a managed dict has a dict object.
+pub fn has_dict_object(o: u64) -> bool {
+    managed_word(o) != 0
 }
 
 /// Whether attributes of instances of a class are set by the ordinary rules.

@@ -29,6 +29,7 @@
 //!   for plain objects and for those that somebody else holds.
 
 mod arith;
+mod attribute;
 mod branch;
 mod build;
 mod call;
@@ -563,10 +564,10 @@ impl Recorder<'_> {
             ReturnValue => self.return_value(),
             ReturnConst => self.return_const(oparg),
 
-            LoadAttr => self.load_attr(oparg),
-            StoreAttr | DeleteAttr | DeleteSubscr | BinarySlice | StoreSlice | LoadSuperAttr => {
-                self.generic(instruction.opcode, oparg)
+            LoadAttr | StoreAttr | DeleteAttr | LoadSuperAttr => {
+                self.attribute(instruction.opcode, oparg)
             }
+            DeleteSubscr | BinarySlice | StoreSlice => self.generic(instruction.opcode),
             LoadAssertionError | GetLen | MatchMapping | MatchSequence => {
                 self.simple(instruction.opcode)
             }

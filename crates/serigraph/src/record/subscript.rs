@@ -131,7 +131,7 @@ impl Recorder<'_> {
     }
 
     /// A list that holds itself, found shared twice over.
-    fn refuse_same_object(&mut self, a: ValueId, b: ValueId) -> Result<(), Stop> {
+    pub(super) fn refuse_same_object(&mut self, a: ValueId, b: ValueId) -> Result<(), Stop> {
         if a != b && self.bits(a) == self.bits(b) {
             return Err(self.unsupported());
         }

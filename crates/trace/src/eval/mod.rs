@@ -338,6 +338,15 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
         Uop::LoadObject | Uop::LoadInt | Uop::IterLoad | Uop::IterSequence => {
             Next(host.load64(a.wrapping_add(imm)))
         }
+        Uop::InstanceValues => match host.load64(a.wrapping_add(imm)) {
+            tagged if tagged & 1 == 1 => Next(tagged.wrapping_add(1)),
+            _ => GuardFailed,
+        },
+        Uop::LoadVia => Next(host.load64(a.wrapping_add(imm))),
+        Uop::StoreVia => {
+            host.store64(a.wrapping_add(imm), b);
+            Next(0)
+        }
         Uop::LoadInt32 => Next(host.load32(a.wrapping_add(imm)).into()),
         Uop::StoreObject | Uop::IterStore => {
             host.store64(a.wrapping_add(imm), b);

@@ -480,7 +480,7 @@ impl<'a> Forward<'a> {
         let shared = match inst.uop {
             Uop::IncRef | Uop::PushArg => a,
             Uop::StoreSlot | Uop::SyncSlot if inst.imm < u64::from(self.out.locals) => a,
-            Uop::StoreObject => b,
+            Uop::StoreObject | Uop::StoreVia => b,
             Uop::ListExchange => inst.args[2],
             _ if inst.uop.info().calls => {
                 for (arg, kind) in inst.inputs().iter().zip(inst.uop.info().inputs) {

@@ -34,7 +34,9 @@ pub(super) struct Place {
 pub(super) fn loaded(inst: &Inst) -> Option<Place> {
     let (class, key) = match inst.uop {
         Uop::IterLoad | Uop::IterSequence => (Class::Iterator, inst.imm),
-        Uop::LoadObject | Uop::LoadInt | Uop::LoadInt32 => (Class::Field, inst.imm),
+        Uop::LoadObject | Uop::LoadInt | Uop::LoadInt32 | Uop::InstanceValues | Uop::LoadVia => {
+            (Class::Field, inst.imm)
+        }
         Uop::ItemAt => (Class::Item, u64::from(inst.args[1].0)),
         _ => return None,
     };
@@ -51,6 +53,7 @@ pub(super) fn stored(inst: &Inst) -> Option<(Place, ValueId)> {
     let (class, key, width, value) = match inst.uop {
         Uop::IterStore => (Class::Iterator, inst.imm, Uop::IterLoad, inst.args[1]),
         Uop::StoreObject => (Class::Field, inst.imm, Uop::LoadObject, inst.args[1]),
+        Uop::StoreVia => (Class::Field, inst.imm, Uop::LoadVia, inst.args[1]),
         Uop::ListExchange => (
             Class::Item,
             u64::from(inst.args[1].0),

@@ -252,6 +252,12 @@ impl Scan {
             Uop::TupleItem | Uop::TupleItemImm => self.anchored(trace, owner, start),
             Uop::IterSequence => self.called < value.0 && self.anchored(trace, owner, start),
             Uop::LoadObject => self.fields < value.0 && self.anchored(trace, owner, start),
+            Uop::LoadVia => {
+                let values = trace.inst(owner);
+                values.uop == Uop::InstanceValues
+                    && self.fields < value.0
+                    && self.anchored(trace, values.args[0], start)
+            }
             _ => false,
         }
     }

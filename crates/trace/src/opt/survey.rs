@@ -66,7 +66,7 @@ impl Survey {
                     }
                     continue;
                 }
-                Uop::StoreObject => {
+                Uop::StoreObject | Uop::StoreVia => {
                     survey.field_stores.push(inst.imm);
                     continue;
                 }
