@@ -323,6 +323,29 @@ def every_position(n):
     return results
 
 
+def in_place_of_wrong_type(n):
+    """The text says `^=`, also where both operands are numbers."""
+    total = 10**20
+    for i in range(n):
+        total = total + 1
+    for i in range(n):
+        total ^= 5 if i < n - 2 else -0.5
+    return total
+
+
+def nested_division(n):
+    """The inner loop needs no quotient, but each time it is entered the divisor is another."""
+    for i in range(-n, 2):
+        for k in range(5):
+            zero = 0 * (179 // (i + 1)) % 2**60
+    return zero
+
+
+for function in (in_place_of_wrong_type, nested_division):
+    try:
+        print(function.__name__, function(60))
+    except (TypeError, ZeroDivisionError) as error:
+        print(function.__name__, error, lines(error), positions(error))
 for function in (at_the_end, in_expression, in_condition, wrong_type, unbound, missing_name, unpack,
                  attribute, overflow, raises, asserts, iterates):
     try:

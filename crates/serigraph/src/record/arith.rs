@@ -149,7 +149,7 @@ impl Recorder<'_> {
     pub(super) fn binary_op(&mut self, oparg: u32) -> Result<(), Stop> {
         let [a, b] = self.operands::<2>()?;
         if self.is_number(a) && self.is_number(b) {
-            let result = self.binary_numbers(oparg % op::IN_PLACE, a, b)?;
+            let result = self.binary_numbers(oparg, a, b)?;
             let kinds = self.releases::<2>()?;
             self.pop_release(&kinds)?;
             self.push(result);
@@ -210,7 +210,8 @@ impl Recorder<'_> {
     }
 
     /// The result of an operator on two numbers: emits guards, raw uops and boxes, no effects.
-    fn binary_numbers(&mut self, operator: u32, a: ValueId, b: ValueId) -> Result<ValueId, Stop> {
+    fn binary_numbers(&mut self, oparg: u32, a: ValueId, b: ValueId) -> Result<ValueId, Stop> {
+        let operator = oparg % op::IN_PLACE;
         if self.is_int(a) && self.is_int(b) {
             if matches!(operator, op::AND | op::OR | op::XOR)
                 && self.type_of(a) == self.types.bool
@@ -231,16 +232,17 @@ impl Recorder<'_> {
         {
             return self.box_float(raw);
         }
-        self.number_protocol(operator, a, b)
+        // An exception says whether it was `^` or `^=`.
+        self.number_protocol(oparg, a, b)
     }
 
     /// The operator on objects that are exact numbers.
-    fn number_protocol(&mut self, operator: u32, a: ValueId, b: ValueId) -> Result<ValueId, Stop> {
+    fn number_protocol(&mut self, oparg: u32, a: ValueId, b: ValueId) -> Result<ValueId, Stop> {
         for value in [a, b] {
             let exact = self.type_of(value);
             self.guard_type(value, exact)?;
         }
-        let Some(helper) = Helper::from_number(u64::from(operator)) else {
+        let Some(helper) = Helper::from_number(u64::from(oparg)) else {
             return Err(self.abort(Reason::BadCode));
         };
         // The references go first to be released: after the call no guard may come.

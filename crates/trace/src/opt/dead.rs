@@ -13,7 +13,7 @@ use crate::ir::{
 use serigraph_uops::{Exit, Uop};
 
 /// Whether an instruction must stay though its value is not used.
-fn is_root(inst: &Inst) -> bool {
+pub(super) fn is_root(inst: &Inst) -> bool {
     if inst.sunk {
         return false;
     }

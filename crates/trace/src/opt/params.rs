@@ -1,7 +1,7 @@
 //! What another trace must supply to enter the loop: the phis, then the invariants; and the slice that computes those.
 
-use super::Work;
 use super::peel::Carried;
+use super::{Work, dead};
 use crate::ir::{LoopParam, ParamSource, SnapshotId, Trace, ValueId};
 use serigraph_uops::{Exit, Uop};
 
@@ -55,8 +55,9 @@ pub(super) fn run(work: &mut Work) -> bool {
     let mut slice = Vec::new();
     for value in (0..start).rev() {
         let inst = &trace.insts[value];
+        // Also a division, whose quotient the loop may not need, but which must not be by zero.
         let checks =
-            work.invariant[value] && inst.uop.info().exit == Exit::Guard && !inst.has_value();
+            work.invariant[value] && inst.uop.info().exit == Exit::Guard && dead::is_root(inst);
         if checks || needed[value] {
             slice.push(ValueId(value as u32));
             for arg in inst.inputs() {
