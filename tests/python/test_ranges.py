@@ -86,6 +86,129 @@ def lengths(n):
     return hints
 
 
+def inner_loops(n):
+    """Loops over ranges that are made in another loop, of every form; many are empty."""
+    out = []
+    acc = 0
+    true = True
+    for i in range(n):
+        count = 0
+        for j in range(i % 7):
+            count += j
+        for j in range(i % 5, 4):
+            count += 10 * j
+        for j in range(9, i % 11, -2):
+            count += 100 * j
+        for j in range(0, i % 30, 7):
+            count += 1000 * j
+        for j in range(true, 3):
+            count += 1
+        for j in range(-3, -i % 3 - 2):
+            count -= j
+        else:
+            count += 7
+        for j in range(0, -i, -(i % 4 + 1)):
+            if j < -20:
+                break
+            count -= j
+        acc += count
+        if i % 60 == 0:
+            out.append((i, count, j))
+    return out, acc
+
+
+def bounds_leave_the_machine(n):
+    count = 0
+    start = 2**62 - n // 2
+    for i in range(n):
+        for j in range(start + i, start + i + 3):
+            count += j & 1
+        for j in range(-start - i, -start - i - 5, -2):
+            count += j & 3
+        for j in range(0, 2**40 * i, 2**31 + i * 2**35):
+            count += 1
+    return count, j
+
+
+class Index:
+    def __init__(self, value):
+        self.value = value
+
+    def __index__(self):
+        return self.value
+
+
+class Int(int):
+    pass
+
+
+def bounds_change_type(n):
+    out = []
+    bounds = [5] * n
+    bounds[n // 2] = Index(6)
+    bounds[n // 2 + 5] = Int(7)
+    bounds[n // 2 + 9] = True
+    bounds[n - 5] = 2**70
+    bounds[n - 3] = "three"
+    for bound in bounds:
+        count = 0
+        try:
+            for j in range(2, bound):
+                count += j
+                if j > 10:
+                    break
+        except TypeError as error:
+            count = str(error)
+        if count != 9:
+            out.append(count)
+    return out
+
+
+def step_becomes_zero(n):
+    count = 0
+    try:
+        for i in range(n):
+            for j in range(0, 10, n - 1 - i):
+                count += 1
+    except ValueError as error:
+        return count, i, str(error)
+
+
+def range_is_another(n):
+    real = numbers = range
+    count = 0
+    for i in real(n):
+        if i == n // 2:
+            numbers = lambda *bounds: real(2)
+        for j in numbers(i % 4):
+            count += 1
+    return count
+
+
+def iterators_seen(n):
+    import gc
+    import sys
+
+    seen = []
+    for i in range(n):
+        for j in range(i % 3, 3):
+            if i % 50 == 0 and j == 2:
+                frame = sys._getframe()
+                seen.append((frame.f_locals["i"], frame.f_lineno > 0))
+                gc.collect()
+        it = iter(range(i % 3, 5))
+        seen.append((it.__length_hint__(), next(it), it.__length_hint__(), it.__reduce__()[1]) if i % 40 == 0 else None)
+    return [s for s in seen if s]
+
+
+def comprehended(n):
+    out = 0
+    for i in range(n):
+        row = [j * i for j in range(i % 6)]
+        out += sum(row) + sum(j for j in range(1, i % 4))
+    return out, row
+
+
 for arguments in [
     (0,), (1,), (2,), (100,), (-5,), (3, 60), (60, 3), (60, 3, -1), (0, 100, 7), (100, 0, -7),
     (5, 6, 100), (2**31 - 20, 2**31 + 20), (2**62, 2**62 + 30), (2**63 - 40, 2**63 - 1),
@@ -96,6 +219,8 @@ for arguments in [
 print(nested(40, 3), over_object(range(0, 50, 3), 20), over_object(range(10**30, 10**30 + 5), 20))
 print(variable_rebound(100), bound_changes(100), iterator_shared(101), iterator_left(101))
 print(iterator_copied(100), lengths(300))
+print(inner_loops(400), bounds_leave_the_machine(300), bounds_change_type(300))
+print(step_becomes_zero(300), range_is_another(300), iterators_seen(300), comprehended(300))
 for step in (0, "a", 1.5):
     try:
         for i in range(0, 10, step):

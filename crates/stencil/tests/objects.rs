@@ -618,7 +618,9 @@ fn the_frame() {
 fn calls_of_helpers() {
     for table in tables() {
         let mut machine = Machine::new(table);
-        let object_calls: [(Uop, u64, Vec<u64>, u64); 8] = [
+        let object_calls: [(Uop, u64, Vec<u64>, u64); 10] = [
+            (Uop::MakeRangeIterator, 2, vec![6, 2, 3], 326),
+            (Uop::MakeRangeIterator, 2, vec![0, 0, 0], 0),
             (Uop::CallObject1, 0, vec![6], 42),
             (Uop::CallObject1, 0, vec![0], 0),
             (Uop::CallObject2, 1, vec![6, 2], 26),

@@ -114,6 +114,11 @@ pub unsafe fn leaf_status_3(a: Object, b: Object, c: Object) -> Option<i64> {
 }
 
 #[inline(always)]
+pub unsafe fn make_range_iterator(start: i64, step: i64, length: i64) -> Option<Object> {
+    object(call_helper!("rdi" = start, "rsi" = step, "rdx" = length => "rax": Object))
+}
+
+#[inline(always)]
 pub unsafe fn push_arg(a: Object) {
     // SAFETY: the immediate operand is an offset in the outgoing argument area.
     unsafe {

@@ -91,6 +91,36 @@ pub fn int_mod(a: i64, b: i64) -> Option<i64> {
     })
 }
 
+/// Whether it is within 62 bits and the sign: then sums of two fit.
+#[inline(always)]
+fn is_narrow(a: i64) -> bool {
+    a ^ a << 1 >= 0
+}
+
+#[inline(always)]
+pub fn range_length(start: i64, stop: i64, step: i64) -> Option<i64> {
+    if !is_narrow(start) || !is_narrow(stop) {
+        return None;
+    }
+    if step == 1 {
+        return Some((stop - start).max(0));
+    }
+    cold();
+    let step = opaque(step);
+    if step == 0 || step as i32 as i64 != step {
+        return None;
+    }
+    let mut distance = stop - start;
+    if step < 0 {
+        distance = -distance;
+    }
+    if distance <= 0 {
+        return Some(0);
+    }
+    // SAFETY: step is not 0.
+    Some(unsafe { unchecked_div(distance as u64 - 1, step.unsigned_abs()) } as i64 + 1)
+}
+
 /// Division by a constant of at least 2, as a multiplication. With `a` negative, `a // d` is `!(!a // d)`, so the dividend is never
 /// negative and below 2**63; for those, the high half of the product by `ceil(2**(63 + l) / d)`, where `l` is the number of bits of
 /// `d - 1`, shifted right by `l - 1`, is exactly the quotient (Granlund and Montgomery).

@@ -112,6 +112,7 @@ uops! {
     IntLe "int_le" (a: Int, b: Int) -> Int "1 if a <= b, else 0.";
     IntEq "int_eq" (a: Int, b: Int) -> Int "1 if a == b, else 0.";
     IntNe "int_ne" (a: Int, b: Int) -> Int "1 if a != b, else 0.";
+    RangeLength "range_length" (start: Int, stop: Int, step: Int) -> Int {exit: Guard} "How many numbers range(start, stop, step) has; leaves if start or stop do not fit 63 bits, or step is 0 or does not fit 32.";
     IntToFloat "int_to_float" (a: Int) -> Float "The nearest double, as CPython's int.__float__ rounds.";
     IntTrueDiv "int_truediv" (a: Int, b: Int) -> Float {exit: Guard} "a / b; leaves if b is 0 or either does not fit 53 bits.";
 
@@ -213,6 +214,7 @@ uops! {
     // Iterators.
     IterLoad "iter_load" (it: Object) -> Int [Offset] {reads: ITER} "A 64-bit field of an iterator (range: start, step, length; list and tuple: index).";
     IterStore "iter_store" (it: Object, v: Int) [Offset] {writes: ITER} "Sets such a field.";
+    MakeRangeIterator "make_range_iterator" (start: Int, step: Int, length: Int) -> Object [Helper] {exit: Error, owned: true, calls: true} "A new range iterator with these fields, made by imm(start, step, length).";
     IterSequence "iter_sequence" (it: Object) -> Object [Offset] {reads: ITER} "The sequence a list or tuple iterator runs over, borrowed (null when exhausted).";
 
     // Calls of C functions. `call_*` may run anything; `leaf_*` are on the explicit list: no frames, no GIL, no Python code.

@@ -87,6 +87,7 @@ pub fn host() -> (TestHost, World) {
             vec![functions::HALF],
             vec![functions::HYPOTENUSE],
             vec![functions::SAME, functions::NEGATIVE],
+            vec![functions::RANGE_ITERATOR],
             vec![functions::ADD],
         ],
     };

@@ -2,11 +2,12 @@
 //!
 //! A helper has one signature (objects are borrowed, results are new references or null with an exception set):
 //! `ObjectN`: N objects to an object; `StatusN`: N objects to a C int, negative with an exception set; `Args`: the
-//! address of the outgoing arguments, which end with a null, to an object; `Float1`, `Float2`: doubles to a double, cannot fail.
+//! address of the outgoing arguments, which end with a null, to an object; `Words3`: raw integers to an object; `Float1`, `Float2`: doubles to a double, cannot fail.
 
 use std::ffi::c_int;
 use std::ptr::{self, null_mut};
 
+use serigraph_cpython::api;
 use serigraph_cpython::ffi::{self, PyObject};
 use serigraph_cpython::refs::{decref, type_of};
 
@@ -21,6 +22,7 @@ macro_rules! pointer_type {
     (Status1) => { unsafe extern "C" fn(Object) -> c_int };
     (Status2) => { unsafe extern "C" fn(Object, Object) -> c_int };
     (Status3) => { unsafe extern "C" fn(Object, Object, Object) -> c_int };
+    (Words3) => { unsafe extern "C" fn(i64, i64, i64) -> Object };
     (Args) => { unsafe extern "C" fn(*const Object) -> Object };
     (Float1) => { extern "C" fn(f64) -> f64 };
     (Float2) => { extern "C" fn(f64, f64) -> f64 };
@@ -118,6 +120,7 @@ helpers! {
     AddValue "puts an object into an instance at an index where there is nothing: instance, index, value, name" Args add_value;
     SuperAttribute "super(class, self).name" Args super_attribute;
     Iterate "PyObject_GetIter" Object1 ffi::PyObject_GetIter;
+    RangeIterator "iter(range(...)) of start, step and length" Words3 range_iterator;
     Next "next(iterator), or the mark of exhaustion" Object1 next;
     Contains "PySequence_Contains" Status2 ffi::PySequence_Contains;
     Length "PyObject_Size" Object1 length;
@@ -273,6 +276,27 @@ unsafe extern "C" fn set_slice(args: *const Object) -> Object {
 fn none() -> Object {
     // SAFETY: `None` is immortal; a new reference to it costs nothing.
     unsafe { ffi::Py_None() }
+}
+
+/// A range iterator with these fields.
+unsafe extern "C" fn range_iterator(start: i64, step: i64, length: i64) -> Object {
+    use serigraph_uops::layout::{RANGE_ITER_LENGTH, RANGE_ITER_START, RANGE_ITER_STEP};
+    // SAFETY: the type of range iterators, whose objects are made of a header and these fields, and freed as plain memory.
+    unsafe {
+        let iterator = ffi::PyType_GenericAlloc(api().range_iterator_type.cast(), 0);
+        if !iterator.is_null() {
+            iterator
+                .byte_add(RANGE_ITER_START)
+                .cast::<i64>()
+                .write(start);
+            iterator.byte_add(RANGE_ITER_STEP).cast::<i64>().write(step);
+            iterator
+                .byte_add(RANGE_ITER_LENGTH)
+                .cast::<i64>()
+                .write(length);
+        }
+        iterator
+    }
 }
 
 unsafe extern "C" fn delete_attribute(owner: Object, name: Object) -> c_int {

@@ -37,6 +37,8 @@ pub enum Known {
     ListAppend,
     /// `isinstance`.
     IsInstance,
+    /// `range`.
+    Range,
     /// Called as it is when all arguments are exact ints, floats, bools, strings or `None`.
     Leaf,
 }
@@ -101,7 +103,7 @@ fn build(types: &Types) -> Table {
         (types.float, Known::Float),
         (types.int, Known::Int),
         (types.bool, Known::Bool),
-        (types.range, Known::Leaf),
+        (types.range, Known::Range),
     ];
     let builtins = module(c"builtins");
     if builtins != 0 {

@@ -146,6 +146,14 @@ impl Host for Interpreter {
             }
         })
     }
+    fn call_words(&mut self, helper: u64, [a, b, c]: [u64; 3]) -> u64 {
+        type Words = unsafe extern "C" fn(i64, i64, i64) -> *mut PyObject;
+        let Some(address) = Helper::from_number(helper).map(Helper::address) else {
+            return 0;
+        };
+        // SAFETY: as `call_object`, for three words.
+        bits(unsafe { transmute::<*const (), Words>(address)(a as i64, b as i64, c as i64) })
+    }
     fn call_status(&mut self, helper: u64, args: &[u64]) -> i32 {
         type One = unsafe extern "C" fn(*mut PyObject) -> i32;
         type Two = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> i32;

@@ -18,12 +18,12 @@ use crate::host::object::{self, Function};
 const SPARE_RECURSION: i32 = 32;
 
 /// A call's operands.
-struct Call {
+pub(super) struct Call {
     callable: ValueId,
     /// With self first, if there is one.
-    args: Vec<ValueId>,
+    pub(super) args: Vec<ValueId>,
     /// How many operands that is on the stack, with a null.
-    operands: u32,
+    pub(super) operands: u32,
 }
 
 impl Recorder<'_> {
@@ -411,6 +411,9 @@ impl Recorder<'_> {
             }
             (Known::IsInstance, &[value, class]) => {
                 return self.call_isinstance(call, value, class);
+            }
+            (Known::Range, _) => {
+                return Ok(self.call_range(call)? || self.call_leaf(call)?);
             }
             (Known::Leaf | Known::Float | Known::Int | Known::Log, _) => {
                 return self.call_leaf(call);

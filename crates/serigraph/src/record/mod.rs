@@ -40,6 +40,7 @@ mod generic;
 mod global;
 mod iter;
 mod locals;
+mod range;
 mod request;
 mod show;
 mod stack;

@@ -38,6 +38,21 @@ pub fn shr(a: i64, b: i64) -> Option<i64> {
     (b >= 0).then(|| a >> b.min(63))
 }
 
+/// How many numbers `range(start, stop, step)` has, if the bounds are within 62 bits and the sign and the step, which is not 0,
+/// within 32 bits.
+pub fn range_length(start: i64, stop: i64, step: i64) -> Option<i64> {
+    let narrow = |a: i64| (-(1 << 62)..1 << 62).contains(&a);
+    if !narrow(start) || !narrow(stop) || step == 0 || i32::try_from(step).is_err() {
+        return None;
+    }
+    let distance = if step > 0 { stop - start } else { start - stop };
+    Some(if distance > 0 {
+        (distance - 1) / step.abs() + 1
+    } else {
+        0
+    })
+}
+
 /// `a / b`, if both fit 53 bits and `b` is not 0.
 #[inline]
 pub fn true_div(a: i64, b: i64) -> Option<f64> {
@@ -55,6 +70,25 @@ pub fn from_float(a: f64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_are_as_long_as_python_says() {
+        assert_eq!(range_length(0, 10, 1), Some(10));
+        assert_eq!(range_length(10, 0, 1), Some(0));
+        assert_eq!(range_length(0, 10, 3), Some(4));
+        assert_eq!(range_length(0, 9, 3), Some(3));
+        assert_eq!(range_length(10, 0, -3), Some(4));
+        assert_eq!(range_length(0, 10, -1), Some(0));
+        assert_eq!(range_length(0, 10, 0), None);
+        let wide = 1 << 62;
+        assert_eq!(range_length(-wide, wide - 1, 1), Some(i64::MAX));
+        assert_eq!(range_length(wide - 1, -wide, -1), Some(i64::MAX));
+        assert_eq!(range_length(-wide, wide - 1, 1 << 30), Some(1 << 33));
+        assert_eq!(range_length(0, wide, 1), None);
+        assert_eq!(range_length(-wide - 1, 0, 1), None);
+        assert_eq!(range_length(0, 10, 1 << 31), None);
+        assert_eq!(range_length(10, 0, -1 << 31), Some(1));
+    }
 
     #[test]
     fn division_rounds_as_python_does() {

@@ -43,6 +43,8 @@ pub trait Host {
     fn call_float2(&mut self, helper: u64, a: f64, b: f64) -> f64;
     /// The C function `helper` of up to three objects: a new reference, or 0 if an exception was raised.
     fn call_object(&mut self, helper: u64, args: &[u64]) -> u64;
+    /// The C function `helper` of three words: a new reference, or 0 if an exception was raised.
+    fn call_words(&mut self, helper: u64, args: [u64; 3]) -> u64;
     /// The C function `helper` of up to three objects that returns a C int; negative is an exception.
     fn call_status(&mut self, helper: u64, args: &[u64]) -> i32;
     /// Writes a word of the room for frames of inlined functions.
@@ -201,6 +203,7 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
         Uop::IntLe => Next((ia <= ib).into()),
         Uop::IntEq => Next((a == b).into()),
         Uop::IntNe => Next((a != b).into()),
+        Uop::RangeLength => Step::guarded(int::range_length(ia, ib, c as i64)),
         Uop::IntToFloat => Step::float(ia as f64),
         Uop::IntTrueDiv => match int::true_div(ia, ib) {
             Some(value) => Step::float(value),
@@ -353,6 +356,7 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
             Next(0)
         }
 
+        Uop::MakeRangeIterator => Step::object(host.call_words(imm, [a, b, c])),
         Uop::CallObject1 | Uop::LeafObject1 => Step::object(host.call_object(imm, &[a])),
         Uop::CallObject2 | Uop::LeafObject2 => Step::object(host.call_object(imm, &[a, b])),
         Uop::CallObject3 => Step::object(host.call_object(imm, &[a, b, c])),

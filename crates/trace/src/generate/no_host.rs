@@ -36,6 +36,9 @@ impl Host for NoHost {
     fn call_object(&mut self, _: u64, _: &[u64]) -> u64 {
         0
     }
+    fn call_words(&mut self, _: u64, _: [u64; 3]) -> u64 {
+        0
+    }
     fn call_status(&mut self, _: u64, _: &[u64]) -> i32 {
         0
     }

@@ -342,7 +342,7 @@ impl Generator<'_> {
     }
 
     fn call(&mut self) {
-        let which = self.random.below(4) as usize;
+        let which = self.random.below(5) as usize;
         if self.world.helpers[which].is_empty() {
             return;
         }
@@ -360,6 +360,18 @@ impl Generator<'_> {
                 let a = self.object();
                 let result = self.emit(Uop::LeafObject1, &[a], helper);
                 self.owned.push(result);
+            }
+            3 => {
+                let fields = [self.int(), self.int(), self.int()];
+                let iterator = self.emit(Uop::MakeRangeIterator, &fields, helper);
+                self.owned.push(iterator);
+                for offset in [
+                    layout::RANGE_ITER_START,
+                    layout::RANGE_ITER_STEP,
+                    layout::RANGE_ITER_LENGTH,
+                ] {
+                    self.emit(Uop::IterLoad, &[iterator], offset as u64);
+                }
             }
             _ => {
                 let (a, b) = (self.object(), self.object());

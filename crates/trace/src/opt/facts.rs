@@ -188,6 +188,11 @@ pub(super) fn definition(types: &HostTypes, facts: &[Fact], inst: &Inst) -> Fact
         Uop::ItemAt | Uop::TupleItem | Uop::TupleItemImm | Uop::LoadType | Uop::ListExchange => {
             Fact::object(0)
         }
+        Uop::RangeLength => Fact::range(0, i64::MAX),
+        Uop::MakeRangeIterator => Fact {
+            unshared: true,
+            ..Fact::object(types.range_iterator)
+        },
         Uop::TakeSlot => Fact::ANYTHING,
         _ if inst.kind == Kind::Object && inst.uop.info().ownership.output_owned => Fact::object(0),
         _ => Fact::ANYTHING,

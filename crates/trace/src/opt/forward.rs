@@ -18,12 +18,12 @@
 
 use super::cse::Cse;
 use super::facts::{self, Fact};
-use super::memory::{self, Memory};
+use super::memory::{self, Class, Memory, Place};
 use super::survey::Survey;
 use super::types::HostTypes;
 use super::{Pass, Passes, Work};
 use crate::ir::{End, EntrySlot, FrameId, Inherited, Inst, SlotValue, SnapshotId, Trace, ValueId};
-use serigraph_uops::{Effects, Exit, Kind, Uop};
+use serigraph_uops::{Effects, Exit, Kind, Uop, layout};
 
 /// A guard that is known to fail: the trace would never go on past it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -461,6 +461,7 @@ impl<'a> Forward<'a> {
                 }
                 self.memory.set_slot(inst.imm, ValueId::NONE);
             }
+            Uop::MakeRangeIterator => self.learn_range_iterator(value, inst.args),
             Uop::UnboxInt | Uop::UnboxFloat | Uop::UnboxBool => self.facts[a.index()].raw = value,
             Uop::ListExchange => {
                 if let Some(old) = displaced {
@@ -473,6 +474,24 @@ impl<'a> Forward<'a> {
             _ => {}
         }
         self.share(&inst, a, b);
+    }
+
+    /// What the fields of a new range iterator hold.
+    fn learn_range_iterator(&mut self, object: ValueId, fields: [ValueId; 3]) {
+        let offsets = [
+            layout::RANGE_ITER_START,
+            layout::RANGE_ITER_STEP,
+            layout::RANGE_ITER_LENGTH,
+        ];
+        for (offset, field) in offsets.into_iter().zip(fields) {
+            let place = Place {
+                class: Class::Iterator,
+                object,
+                key: offset as u64,
+                width: Uop::IterLoad,
+            };
+            self.memory.learn(place, field);
+        }
     }
 
     /// An iterator that is handed to somebody is no longer the operand stack's alone.

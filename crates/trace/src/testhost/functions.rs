@@ -25,6 +25,8 @@ pub enum Helper {
     Status2(extern "C" fn(u64, u64) -> i32),
     /// For `call_status_3` and `leaf_status_3`.
     Status3(extern "C" fn(u64, u64, u64) -> i32),
+    /// For `make_range_iterator`.
+    Words3(extern "C" fn(u64, u64, u64) -> u64),
     /// For `call_args` and `leaf_args`.
     Args(extern "C" fn(u64) -> u64),
 }
@@ -41,6 +43,7 @@ pub const HELPERS: &[Helper] = &[
     Helper::Status3(set_item),
     Helper::Args(pair_of_args),
     Helper::Object1(negative),
+    Helper::Words3(range_iterator),
 ];
 /// Number of `half`.
 pub const HALF: u64 = 0;
@@ -62,6 +65,8 @@ pub const SET_ITEM: u64 = 7;
 pub const PAIR_OF_ARGS: u64 = 8;
 /// Number of `negative`.
 pub const NEGATIVE: u64 = 9;
+/// Number of `range_iterator`.
+pub const RANGE_ITERATOR: u64 = 10;
 
 /// The helper of a number.
 pub fn helper(number: u64) -> Option<Helper> {
@@ -79,6 +84,7 @@ pub fn helper_address(number: u64) -> Option<usize> {
         Helper::Status1(f) => f as usize,
         Helper::Status2(f) => f as usize,
         Helper::Status3(f) => f as usize,
+        Helper::Words3(f) => f as usize,
         Helper::Args(f) => f as usize,
     })
 }
@@ -145,6 +151,13 @@ extern "C" fn add(a: u64, b: u64) -> u64 {
             (Some(a), Some(b)) => host.heap.float(a + b),
             _ => raise(host),
         }
+    })
+}
+
+extern "C" fn range_iterator(start: u64, step: u64, length: u64) -> u64 {
+    with_host(|host| {
+        host.heap
+            .range_iterator(start as i64, step as i64, length as i64)
     })
 }
 

@@ -262,6 +262,12 @@ impl Host for TestHost {
             _ => self.no_helper(helper),
         }
     }
+    fn call_words(&mut self, helper: u64, [a, b, c]: [u64; 3]) -> u64 {
+        match functions::helper(helper) {
+            Some(Helper::Words3(f)) => self.with_current(|| f(a, b, c)),
+            _ => self.no_helper(helper),
+        }
+    }
     fn call_status(&mut self, helper: u64, args: &[u64]) -> i32 {
         match (functions::helper(helper), args) {
             (Some(Helper::Status1(f)), &[a]) => self.with_current(|| f(a)),

@@ -3,7 +3,7 @@
 use super::super::facts::{arithmetic, exact};
 use super::super::forward::{Forward, Outcome};
 use super::with;
-use crate::eval::int::{floor_div, floor_mod, shl, shr};
+use crate::eval::int::{floor_div, floor_mod, range_length, shl, shr};
 use crate::ir::{Inst, SnapshotId, ValueId};
 use serigraph_uops::Uop;
 
@@ -23,6 +23,14 @@ impl Forward<'_> {
         }
         if let Some(value) = constant(inst.uop, known_a, known_b, two) {
             return self.same_int(value);
+        }
+        if inst.uop == Uop::RangeLength {
+            let [start, stop, step] = inst.args.map(|arg| self.known_int(arg));
+            let length = start
+                .zip(stop)
+                .zip(step)
+                .and_then(|((start, stop), step)| range_length(start, stop, step));
+            return length.map_or(Outcome::Keep, |length| self.same_int(length));
         }
         let fact_b = if two { self.facts[b.index()] } else { fact_a };
         match (inst.uop, known_b) {
