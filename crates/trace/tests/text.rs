@@ -76,7 +76,7 @@ fn every_uop_comes_back() {
         ] {
             let fits = match info.immediate {
                 Immediate::None => imm == 0,
-                Immediate::Int32 => i32::try_from(imm as i64).is_ok(),
+                Immediate::Int32 | Immediate::Offset => i32::try_from(imm as i64).is_ok(),
                 _ => true,
             };
             if !fits {
