@@ -20,11 +20,13 @@ use serigraph_uops::Reason;
 
 use crate::dump::Stage;
 use crate::executor::{
-    Compiled, Executor, Exit, ExitState, Kind, ValidWord, entry_checks, link_checks,
+    Compiled, Executor, Exit, ExitState, Kind, ValidWord, entry_checks, guards_frame_object,
+    link_checks,
 };
 use crate::header::TraceId;
 use crate::host::FrameImage;
 use crate::host_types::host_types;
+use crate::payoff::{Payoff, Work};
 use crate::record::Dependency;
 use crate::state::State;
 use crate::{attach, log, native, state};
@@ -411,6 +413,7 @@ fn install(
             Kind::Root => id,
             Kind::Side { parent, .. } => s.traces.get(parent).map_or(id, |p| p.compiled.root),
         };
+        let work = Work::of(&trace);
         let texts = texts(s, id, &place, &job.trace, &trace, &allocation, &machine);
         let compiled = Rc::new(Compiled {
             id,
@@ -425,6 +428,7 @@ fn install(
             valid: job.valid,
             entry_checks: entry_checks(&trace),
             link_checks: link_checks(&trace, &host_types()),
+            guards_frame_object: guards_frame_object(&trace),
             inline_depth: job.inline_depth,
             inline_bytes: inline_bytes(&trace),
             constants: job.constants,
@@ -458,7 +462,11 @@ fn install(
             entered: 0,
             entered_before: 0,
             left: 0,
+            payoff: Payoff::new(work),
         });
+        if let Some(root) = s.traces.get_mut(root) {
+            root.payoff.grow(work);
+        }
         match job.kind {
             Kind::Root => {
                 let limits = &s.options.limits;

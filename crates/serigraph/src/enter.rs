@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::frame::FramePtr;
@@ -13,6 +14,7 @@ use serigraph_uops::Reason;
 use crate::executor::Compiled;
 use crate::exit::{self, InActivation};
 use crate::header::Due;
+use crate::payoff::Visit;
 use crate::{attach, log, record_root, side, state};
 
 /// What the monitoring callback is to tell the interpreter.
@@ -57,14 +59,30 @@ pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, heade
         let header = s.codes.entry(address).or_default().header(header, limits);
         if !header.executors.is_empty() {
             let ids: &[u32] = &header.executors;
+            let mut reason = Reason::EntryTypes;
             for &id in ids {
                 if let Some(trace) = s.traces.get(id)
                     && trace.compiled.accepts(frame)
                 {
+                    if trace.compiled.is_exposed(frame) {
+                        reason = Reason::FrameObject;
+                        continue;
+                    }
+                    header.entries.accepted();
                     return Next::Enter(trace.compiled.clone());
                 }
             }
-            s.stats.not_entered.count(Reason::EntryTypes);
+            s.stats.not_entered.count(reason);
+            if !header.entries.refused() {
+                let (ids, ip) = (header.executors.clone(), header.ip);
+                for id in ids {
+                    s.retire(id, Reason::NotPaying);
+                }
+                if let Some(header) = s.code(code).find_mut(ip) {
+                    header.blacklisted = true;
+                }
+                return Next::GoOn;
+            }
         }
         match header.count() {
             Due::Wait => Next::GoOn,
@@ -86,9 +104,13 @@ pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, heade
 pub fn outside_callback<R>(thread: Thread, f: impl FnOnce() -> R) -> R {
     let saved = thread.leave_callback();
     thread.adjust_c_recursion(C_RECURSION);
-    DEPTH.set(DEPTH.get() + 1);
-    let result = f();
-    DEPTH.set(DEPTH.get() - 1);
+    // One look-up of the thread's variable: each is a call.
+    let result = DEPTH.with(|depth| {
+        depth.set(depth.get() + 1);
+        let result = f();
+        depth.set(depth.get() - 1);
+        result
+    });
     thread.adjust_c_recursion(-C_RECURSION);
     thread.reenter_callback(saved);
     result
@@ -154,12 +176,13 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
         state::with(|s| s.stats.not_entered.count(reason));
         return Answer::GoOn;
     }
-    let sequence = state::with(|s| {
+    let (sequence, visit) = state::with(|s| {
         s.stats.entries += 1;
-        if let Some(trace) = s.traces.get_mut(trace.id) {
+        let visit = s.traces.get_mut(trace.id).map(|trace| {
             trace.entered += 1;
-        }
-        s.traces.enter(thread.as_ptr().addr())
+            trace.payoff.enter()
+        });
+        (s.traces.enter(thread.as_ptr().addr()), visit)
     });
     log!(Trace, "into trace {}", trace.id);
     let context = Context {
@@ -174,10 +197,38 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
             trace.machine.entry(),
             frame.as_ptr(),
             &context,
-            |activation| on_exit(thread, frame, code, sequence, activation),
+            |activation| {
+                if let Some(inside) = visit.and_then(Visit::ended) {
+                    measured(trace.id, inside);
+                }
+                on_exit(thread, frame, code, sequence, activation)
+            },
         )
     });
     if handled { Answer::GoOn } else { Answer::Raise }
+}
+
+/// A visit to a root trace was measured: one that does not pay is thrown away.
+#[cold]
+fn measured(trace: u32, inside: Duration) {
+    state::with(|s| {
+        let Some(executor) = s.traces.get_mut(trace) else {
+            return;
+        };
+        if executor.retired.is_some() || executor.payoff.left(inside) {
+            return;
+        }
+        // Where traces of other trees go on in this one, its loop is worth more than the visits from here.
+        let others = executor.linked_from.clone();
+        let is_foreign = |id: &u32| {
+            s.traces
+                .get(*id)
+                .is_some_and(|t| t.compiled.root != trace && t.retired.is_none())
+        };
+        if !others.iter().any(is_foreign) {
+            s.retire(trace, Reason::NotPaying);
+        }
+    });
 }
 
 /// The trace has left: restores the frame, or goes on recording from here. False: see [`exit::leave`].

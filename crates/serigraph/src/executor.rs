@@ -18,6 +18,7 @@ use crate::dump::Stage;
 use crate::header::TraceId;
 use crate::host::FrameImage;
 use crate::limits::Limits;
+use crate::payoff::Payoff;
 
 /// How a trace came to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,6 +135,8 @@ pub struct Compiled {
     pub entry_checks: Vec<SlotCheck>,
     /// What they must hold at the header for its loop to be linked to.
     pub link_checks: Vec<SlotCheck>,
+    /// It checks that no frame object of the running frame exists.
+    pub guards_frame_object: bool,
     /// Levels of Python recursion it takes at most.
     pub inline_depth: u32,
     /// Bytes of data stack that the inlined frames of an exit take at most.
@@ -171,6 +174,8 @@ pub struct Executor {
     pub entered_before: u64,
     /// Exits to the interpreter.
     pub left: u64,
+    /// Whether entering it pays.
+    pub payoff: Payoff,
 }
 
 impl Compiled {
@@ -178,6 +183,12 @@ impl Compiled {
     #[inline]
     pub fn accepts(&self, frame: FramePtr) -> bool {
         self.entry_checks.iter().all(|check| check.holds(frame))
+    }
+
+    /// Whether the trace would leave after its first call, since the frame has a frame object.
+    #[inline]
+    pub fn is_exposed(&self, frame: FramePtr) -> bool {
+        self.guards_frame_object && !frame.frame_object().is_null()
     }
 
     /// Whether a trace that stands at the header in this state should link to the loop.
@@ -226,6 +237,14 @@ impl SlotCheck {
                 || (digits == 3 && object.cast::<u8>().add(INT_DIGITS + 8).cast::<u32>().read() < 8)
         }
     }
+}
+
+/// Whether a trace checks that no frame object of the running frame exists.
+pub fn guards_frame_object(trace: &Trace) -> bool {
+    trace
+        .insts
+        .iter()
+        .any(|inst| inst.uop == Uop::GuardNoFrameObject)
 }
 
 /// What the first guards of a trace check of the slots: what tells peers apart without entering.

@@ -15,7 +15,7 @@ use serigraph_trace::ir::ValueId;
 use serigraph_trace::regalloc::{Location, Place};
 
 use crate::raise::{self, Operands};
-use crate::reserve;
+use crate::{reserve, state};
 
 /// The bits of a trace's values where it stopped.
 pub trait Values {
@@ -231,7 +231,9 @@ pub unsafe fn leave_with<V: Values>(
         standing: standing_frames(thread, frame),
         late: Vec::new(),
     };
-    exit::restore(plan, &mut machine, &mut Scratch::default());
+    let mut scratch: Scratch = state::with(|s| std::mem::take(&mut s.scratch));
+    exit::restore(plan, &mut machine, &mut scratch);
+    state::with(|s| s.scratch = scratch);
     let Machine { inlined, late, .. } = machine;
     if inlined.is_empty() {
         return match exception {

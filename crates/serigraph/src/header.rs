@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serigraph_cpython::bytecode::ValidatedCode;
 
 use crate::limits::Limits;
+use crate::payoff::Entries;
 
 /// The number of a trace; never used again for another.
 pub type TraceId = u32;
@@ -28,6 +29,8 @@ pub struct Header {
     pub blacklisted: bool,
     /// Root traces that begin here, with different entry types; the newest first.
     pub executors: Vec<TraceId>,
+    /// Whether they are entered.
+    pub entries: Entries,
 }
 
 /// What a header's count asks for.
@@ -52,6 +55,7 @@ impl Header {
             ended: 0,
             blacklisted: false,
             executors: Vec::new(),
+            entries: Entries::default(),
         }
     }
 

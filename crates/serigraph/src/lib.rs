@@ -17,6 +17,7 @@ mod log;
 mod module;
 mod native;
 mod options;
+mod payoff;
 mod raise;
 mod record;
 mod record_root;

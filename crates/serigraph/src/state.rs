@@ -6,6 +6,7 @@ use std::hash::BuildHasherDefault;
 use serigraph_cpython::code::CodeRef;
 use serigraph_emit::Emitter;
 use serigraph_stencil::CodeMemory;
+use serigraph_trace::exit::Scratch;
 use serigraph_uops::Reason;
 
 use crate::dependencies::{AddressSet, Dependencies};
@@ -45,6 +46,8 @@ pub struct State {
     pub traces: Traces,
     /// Makes machine code; kept for its buffers.
     pub emitter: Option<Emitter>,
+    /// What restoring a frame needs; kept for its buffers, and away while it is used.
+    pub scratch: Scratch,
 }
 
 static STATE: GilCell<Option<State>> = GilCell::new(None);
@@ -53,12 +56,24 @@ static STATE: GilCell<Option<State>> = GilCell::new(None);
 #[inline]
 pub fn with<R>(f: impl FnOnce(&mut State) -> R) -> R {
     // SAFETY: the engine runs under the GIL only, and callers keep to the rule.
-    unsafe { STATE.with(|state| f(state.get_or_insert_with(State::new))) }
+    unsafe {
+        STATE.with(|state| {
+            if state.is_none() {
+                State::begin(state);
+            }
+            let Some(state) = state else {
+                unreachable!("it has just begun")
+            };
+            f(state)
+        })
+    }
 }
 
 impl State {
-    fn new() -> State {
-        State {
+    /// Makes the first state. Apart, so that looking at one that exists stays small.
+    #[cold]
+    fn begin(state: &mut Option<State>) {
+        *state = Some(State {
             on: false,
             generation: 0,
             options: Options::default(),
@@ -72,7 +87,8 @@ impl State {
             instrumented: AddressSet::default(),
             traces: Traces::new(),
             emitter: None,
-        }
+            scratch: Scratch::default(),
+        });
     }
 
     /// After a fork, forgets the threads that are no more. To be called by the running thread before what they were doing

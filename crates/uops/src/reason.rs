@@ -51,6 +51,7 @@ reasons! {
     // A hot loop was not entered.
     ToolsActive "tools-active" "a debugger, profiler or tracer watches this code";
     EntryTypes "entry-types" "the variables did not have the types that the trace expects";
+    FrameObject "frame-object" "a frame object of the running frame exists, through which its variables may change at any call";
     NestedTooDeep "nested-too-deep" "too many traces are already on the C stack";
     NotMainInterpreter "not-main-interpreter" "the thread belongs to a sub-interpreter";
 
@@ -69,4 +70,5 @@ reasons! {
     CodeDestroyed "code-destroyed" "the code object died";
     Disabled "disabled" "Serigraph was switched off";
     Evicted "evicted" "the trace had to make room for others";
+    NotPaying "not-paying" "the trace was left again too soon, or its loop was seldom entered, so the interpreter is faster";
 }

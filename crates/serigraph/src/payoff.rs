@@ -1,0 +1,204 @@
+//! Whether entering a trace pays: what its machine code gains has to be more than what going in and out costs.
+//!
+//! A loop that ends after two or three turns, or a trace whose guards fail as soon as it is entered, is run faster by the
+//! interpreter. How many turns a trace makes cannot be counted without slowing the loop, so the time spent inside is measured,
+//! at one entry in [`SAMPLE_EVERY`], and what the interpreter would have needed is estimated from it.
+
+use std::time::{Duration, Instant};
+
+use serigraph_trace::ir::Trace;
+use serigraph_uops::UopInfo;
+
+/// One entry in so many is measured: reading the clock twice costs as much as a short visit.
+const SAMPLE_EVERY: u32 = 16;
+
+/// Measured entries after which it is decided. Hot exits have had their chance to get side traces by then.
+const SAMPLES: u32 = 48;
+
+/// What going in and out costs beyond what is measured, in nanoseconds: the event, the search for the trace, the restoring of the
+/// frame (`cargo xtask bench entry` measures it).
+const ENTRY_NS: i64 = 150;
+
+/// What the interpreter needs for the work of a trace, in per cent of the time that the trace needs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(i64)]
+pub enum Work {
+    /// Calls of Python functions and of unknown C functions: most of the time may be theirs.
+    Calls = 125,
+    /// Calls of short C functions.
+    Leaves = 200,
+    /// Nothing is called.
+    Own = 400,
+}
+
+impl Work {
+    /// What a trace does. The release of a reference is no call: it seldom is one.
+    pub fn of(trace: &Trace) -> Work {
+        let kind = |info: &UopInfo| match info.calls && !info.writes.is_empty() {
+            true if info.escapes() => Work::Calls,
+            true => Work::Leaves,
+            false => Work::Own,
+        };
+        let kinds = trace.insts.iter().map(|inst| kind(inst.uop.info()));
+        kinds.min().unwrap_or(Work::Own)
+    }
+}
+
+/// What one root trace has gained since it was looked at last.
+#[derive(Debug)]
+pub struct Payoff {
+    /// What it does: the least rewarding of its tree.
+    work: Work,
+    /// Entries, measured or not.
+    entries: u32,
+    /// Entries that were measured.
+    samples: u32,
+    /// Nanoseconds gained by those, less their cost.
+    gained: i64,
+}
+
+/// A visit to a trace that is being measured, or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit(Option<Instant>);
+
+impl Payoff {
+    /// For a new trace.
+    pub fn new(work: Work) -> Payoff {
+        Payoff {
+            work,
+            entries: 0,
+            samples: 0,
+            gained: 0,
+        }
+    }
+
+    /// A side trace belongs to it now.
+    pub fn grow(&mut self, side: Work) {
+        self.work = self.work.min(side);
+    }
+
+    /// A trace is entered.
+    #[inline]
+    pub fn enter(&mut self) -> Visit {
+        self.entries = self.entries.wrapping_add(1);
+        let is_sample = self.entries.is_multiple_of(SAMPLE_EVERY);
+        Visit(is_sample.then(Instant::now))
+    }
+
+    /// A measured visit has ended. False if the trace does not pay.
+    pub fn left(&mut self, inside: Duration) -> bool {
+        let inside = i64::try_from(inside.as_nanos()).unwrap_or(i64::MAX);
+        let gain = inside.saturating_mul(self.work as i64 - 100) / 100;
+        self.gained = self.gained.saturating_add(gain - ENTRY_NS);
+        self.samples += 1;
+        if self.samples < SAMPLES {
+            return true;
+        }
+        let pays = self.gained >= 0;
+        (self.samples, self.gained) = (0, 0);
+        pays
+    }
+}
+
+impl Visit {
+    /// How long it has lasted, if it is measured, without the time that reading the clock takes.
+    #[inline]
+    pub fn ended(self) -> Option<Duration> {
+        self.0
+            .map(|began| began.elapsed().saturating_sub(clock_cost()))
+    }
+}
+
+/// Back edges to a header that has traces: whether one of them could be entered. Each that could not costs an event and a look
+/// at the traces for nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Entries {
+    accepted: u32,
+    refused: u32,
+}
+
+/// Refusals after which it is decided.
+const REFUSALS: u32 = 4096;
+
+impl Entries {
+    /// A trace is entered.
+    #[inline]
+    pub fn accepted(&mut self) {
+        self.accepted = self.accepted.saturating_add(1);
+    }
+
+    /// No trace would have it. False if that has happened nearly always.
+    pub fn refused(&mut self) -> bool {
+        self.refused += 1;
+        if self.refused < REFUSALS {
+            return true;
+        }
+        let pays = self.accepted > self.refused / 8;
+        *self = Entries::default();
+        pays
+    }
+}
+
+/// How long two readings of the clock are apart.
+fn clock_cost() -> Duration {
+    use std::sync::OnceLock;
+    static COST: OnceLock<Duration> = OnceLock::new();
+    *COST.get_or_init(|| {
+        let between = (0..64).map(|_| Instant::now().elapsed());
+        between.min().unwrap_or_default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The decision after so many visits of this length.
+    fn pays(visits: u32, inside: Duration, work: Work) -> bool {
+        let mut payoff = Payoff::new(work);
+        (0..visits).fold(true, |_, _| payoff.left(inside))
+    }
+
+    #[test]
+    fn short_visits_do_not_pay() {
+        let short = Duration::from_nanos(20);
+        assert!(pays(SAMPLES - 1, short, Work::Own));
+        assert!(!pays(SAMPLES, short, Work::Own));
+        assert!(
+            pays(SAMPLES + 1, short, Work::Own),
+            "a decision begins anew"
+        );
+    }
+
+    #[test]
+    fn calls_gain_little() {
+        let medium = Duration::from_nanos(300);
+        assert!(pays(SAMPLES, medium, Work::Leaves));
+        assert!(!pays(SAMPLES, medium, Work::Calls));
+    }
+
+    #[test]
+    fn one_long_visit_pays_for_many_short_ones() {
+        let mut payoff = Payoff::new(Work::Own);
+        for _ in 1..SAMPLES {
+            payoff.left(Duration::ZERO);
+        }
+        assert!(payoff.left(Duration::from_micros(10)));
+    }
+
+    #[test]
+    fn a_header_that_seldom_accepts_does_not_pay() {
+        let mut entries = Entries::default();
+        assert!((1..REFUSALS).all(|_| entries.refused()));
+        assert!(!entries.refused());
+        (0..REFUSALS).for_each(|_| entries.accepted());
+        assert!((0..REFUSALS).all(|_| entries.refused()));
+    }
+
+    #[test]
+    fn one_entry_in_many_is_measured() {
+        let mut payoff = Payoff::new(Work::Own);
+        let measured = (0..SAMPLE_EVERY * 3).filter(|_| payoff.enter().ended().is_some());
+        assert_eq!(measured.count(), 3);
+    }
+}
