@@ -11,7 +11,7 @@ use xtask::{bench, build_release, conformance, fuzz};
 const HELP: &str = "\
 usage: cargo xtask COMMAND
 
-  bench WHAT     measure kernels, cold programs, compile cost, memory (bench --help)
+  bench [WHAT]   measure pyperformance, kernels, applications, cold programs, and more (bench --help)
   conformance    compare the interpreter's own tests with Serigraph and without
                  (conformance --help)
   fuzz           compare random programs with Serigraph and without
@@ -51,14 +51,18 @@ fn run() -> Result<(), String> {
 
 fn bench_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
     let mut options = bench::Options::default();
-    let mut what = None;
+    let mut words: Vec<OsString> = Vec::new();
     while let Some(argument) = arguments.next().map_err(text)? {
         match argument {
-            Value(name) if what.is_none() => what = Some(name.string().map_err(text)?),
+            Value(word) => words.push(word),
             Long("python") => options.python = Some(path(arguments)?),
             Long("only") => options.only = names(arguments)?,
             Long("rounds") => options.rounds = Some(number(arguments)?),
             Long("threshold") => options.threshold = Some(number(arguments)?),
+            Long("fast") => options.fast = true,
+            Long("resume") => options.resume = true,
+            Long("peer") => options.peers.push(peer(arguments)?),
+            Long("against") => options.against = Some(path(arguments)?),
             Long("help") => {
                 print!("{}", bench::HELP);
                 return Ok(());
@@ -66,9 +70,30 @@ fn bench_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
             other => return Err(text(other.unexpected())),
         }
     }
-    match what {
-        Some(what) => bench::run(&what, &options),
-        None => Err(format!("what is to be measured?\n{}", bench::HELP)),
+    let word = |at: usize| words.get(at).and_then(|word| word.to_str());
+    match (word(0), words.len()) {
+        (None, 0) => bench::run("pyperformance", &options),
+        (Some("compare"), 3) => {
+            print!(
+                "{}",
+                bench::compare(Path::new(&words[1]), Path::new(&words[2]))?
+            );
+            Ok(())
+        }
+        (Some(what), 1) => bench::run(what, &options),
+        _ => Err(format!("what is to be measured?\n{}", bench::HELP)),
+    }
+}
+
+/// The value of `--peer`: NAME=PATH.
+fn peer(arguments: &mut lexopt::Parser) -> Result<(String, PathBuf), String> {
+    let value = arguments
+        .value()
+        .and_then(|value| value.string())
+        .map_err(text)?;
+    match value.split_once('=') {
+        Some((name, path)) if !name.is_empty() => Ok((name.to_owned(), path.into())),
+        _ => Err(format!("--peer is NAME=PATH, not {value:?}")),
     }
 }
 

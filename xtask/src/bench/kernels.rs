@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::environment::last_lines;
+use super::results::{Row, Verdict};
 use super::statistics::{Estimate, geometric_mean, median};
-use super::{Options, Setup, time};
+use super::{Measured, Options, Setup, brief, time};
 use crate::interpreters::{Interpreter, Mode};
 use crate::process;
 
@@ -46,19 +48,24 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn first(&self) -> f64 {
+    /// The first call, which includes recording and compiling.
+    pub fn first(&self) -> f64 {
         self.times[0]
     }
 
     /// The usual call, once compiled.
-    fn steady(&self) -> f64 {
+    pub fn steady(&self) -> f64 {
         median(&self.times[self.times.len().min(2) - 1..])
     }
 }
 
 /// The kernels that are wanted: name and file.
 pub fn wanted(setup: &Setup, options: &Options) -> Result<Vec<(String, PathBuf)>, String> {
-    let folder = setup.root.join("benchmarks/kernels");
+    programs(&setup.root.join("benchmarks/kernels"), options)
+}
+
+/// The programs of a folder that are wanted.
+pub fn programs(folder: &Path, options: &Options) -> Result<Vec<(String, PathBuf)>, String> {
     let entries = folder
         .read_dir()
         .map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
@@ -76,7 +83,7 @@ pub fn wanted(setup: &Setup, options: &Options) -> Result<Vec<(String, PathBuf)>
     };
     kernels.sort_by_key(|(name, _)| (rank(name), name.clone()));
     if kernels.is_empty() {
-        return Err(format!("no such kernel in {}", folder.display()));
+        return Err(format!("no such program in {}", folder.display()));
     }
     Ok(kernels)
 }
@@ -88,18 +95,16 @@ pub fn sample(
     kernel: &Path,
     calls: usize,
 ) -> Result<Sample, String> {
+    sample_with(interpreter.command(mode), kernel, calls)
+        .map_err(|fault| format!("{}, {mode}: {fault}", kernel.display()))
+}
+
+/// Runs a kernel in a process of its own, with any interpreter.
+pub fn sample_with(mut command: Command, kernel: &Path, calls: usize) -> Result<Sample, String> {
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bench/driver.py");
-    let mut command = interpreter.command(mode);
     command.arg(driver).arg(kernel).arg(calls.to_string());
     let outcome = process::run(&mut command, "", LIMIT).map_err(|error| error.to_string())?;
-    let fault = || {
-        format!(
-            "{}, {mode}: {}\n{}",
-            kernel.display(),
-            outcome.ending(),
-            outcome.stderr
-        )
-    };
+    let fault = || format!("{}: {}", outcome.ending(), last_lines(&outcome, 3));
     let said: Value = serde_json::from_str(&outcome.stdout).map_err(|_| fault())?;
     let times: Option<Vec<f64>> = said["times"]
         .as_array()
@@ -152,7 +157,7 @@ pub fn measure(
     setup: &Setup,
     interpreter: &Interpreter,
     options: &Options,
-) -> Result<Value, String> {
+) -> Result<Measured, String> {
     println!(
         "{:<17} {:>10} {:>10} {:>7} {:>17} {:>7} {:>7} {:>10} {:>8}  goal",
         "kernel", "off", "on", "ratio", "95 % interval", "first", "process", "native", "x native"
@@ -160,7 +165,7 @@ pub fn measure(
     let on = Mode::On(options.threshold);
     let mut results = serde_json::Map::new();
     let mut ratios = Vec::new();
-    let mut wrong = Vec::new();
+    let mut rows = Vec::new();
     for (name, file) in wanted(setup, options)? {
         let mut samples = Vec::new();
         for round in 0..options.rounds(5) {
@@ -177,29 +182,65 @@ pub fn measure(
             };
             samples.push((pair.0, pair.1, native_sample(setup, &name)));
         }
-        let row = Row::new(&name, &samples);
+        let row = Figures::new(&name, &samples);
         row.print();
-        if let Some(difference) = row.difference {
-            wrong.push(difference);
-        }
         ratios.push(row.ratio.median);
-        results.insert(name, row.json);
+        results.insert(name.clone(), row.json);
+        rows.push(comparable(&name, &samples, row.difference.is_some()));
     }
     println!(
         "geometric mean of the ratios: {:.2}",
         geometric_mean(&ratios)
     );
-    if wrong.is_empty() {
-        return Ok(Value::Object(results));
+    Ok(Measured {
+        rows,
+        raw: Value::Object(results),
+    })
+}
+
+/// What can be compared of a kernel's turns.
+fn comparable(name: &str, turns: &[Turn], differs: bool) -> Row {
+    let each = |figure: fn(&Turn) -> f64| -> Vec<f64> { turns.iter().map(figure).collect() };
+    let call = |at: usize, times: fn(&Turn) -> &Sample| {
+        median(
+            &turns
+                .iter()
+                .map(|turn| times(turn).times[at])
+                .collect::<Vec<f64>>(),
+        )
+    };
+    let curve =
+        |times: fn(&Turn) -> &Sample| (0..CALLS).map(|at| call(at, times)).collect::<Vec<f64>>();
+    let warm_up = (curve(|turn| &turn.0.0), curve(|turn| &turn.1.0));
+    let peak = |peak: fn(&Turn) -> f64| median(&each(peak)) / 1024.0;
+    Row {
+        name: name.into(),
+        group: "kernels".into(),
+        off: each(|turn| turn.0.0.steady()),
+        on: each(|turn| turn.1.0.steady()),
+        first: Some((warm_up.0[0], warm_up.1[0])),
+        warm_up,
+        peak_mib: Some((
+            peak(|turn| turn.0.0.peak_kib as f64),
+            peak(|turn| turn.1.0.peak_kib as f64),
+        )),
+        verdict: if differs {
+            Verdict::Different
+        } else {
+            Verdict::Same
+        },
+        stats: turns
+            .last()
+            .map_or(Value::Null, |turn| brief(&turn.1.0.stats)),
+        failure: None,
     }
-    Err(format!("results differ:\n{}", wrong.join("\n")))
 }
 
 /// A turn: without, with (each with the time of a whole process), native.
 type Turn = ((Sample, f64), (Sample, f64), Option<(String, f64)>);
 
 /// The figures of one kernel.
-struct Row {
+struct Figures {
     name: String,
     off: f64,
     on: f64,
@@ -211,7 +252,7 @@ struct Row {
     json: Value,
 }
 
-impl Row {
+impl Figures {
     fn new(name: &str, turns: &[Turn]) -> Self {
         let each = |figure: fn(&Turn) -> f64| -> Vec<f64> { turns.iter().map(figure).collect() };
         let mut results: Vec<&str> = turns

@@ -3,35 +3,54 @@
 //! Both sides run in turns, so that what else the machine does falls on both. Medians and intervals are
 //! over the turns.
 
+mod against;
+mod apps;
+mod charts;
 mod cold;
 mod compile;
+mod environment;
 mod kernels;
 mod memory;
-mod statistics;
+mod peers;
+mod pyperformance;
+mod report;
+pub mod results;
+mod scaling;
+pub mod statistics;
+mod table;
 mod threshold;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
-use std::{env, fs};
 
 use serde_json::{Value, json};
 
 use crate::interpreters::{self, Interpreter};
+use results::{Results, Row, Verdict};
 
 /// Text of `cargo xtask bench --help`.
 pub const HELP: &str = "\
-usage: cargo xtask bench WHAT [--python PATH] [--only NAME[,NAME]] [--rounds N] [--threshold N]
+usage: cargo xtask bench [WHAT] [--python PATH] [--only NAME[,NAME]] [--rounds N] [--threshold N]
+                         [--against RESULT.json]
 
-  kernels      the programs of benchmarks/kernels: time without, with, and of the same in Rust
-  cold         programs that end before anything is hot: imports, pip list, unittest, -c pass
-  compile      nanoseconds for each recorded uop, by stage
-  memory       peak of memory of the kernels
-  threshold    cold programs and first calls of kernels at several thresholds
+  pyperformance  (when nothing else is said) the benchmarks of pyperformance, from PyPI
+                 --fast: a fifth of the measuring; --resume: go on with a run that was stopped;
+                 --only takes groups too
+  kernels        the programs of benchmarks/kernels: time without, with, and of the same in Rust
+  apps           the programs of benchmarks/apps, with packages from PyPI: cold and for long
+  peers          the kernels with PyPy, Numba, Cython, where they can be had, and --peer NAME=PATH
+  cold           programs that end before anything is hot: imports, pip list, unittest, -c pass
+  compile        nanoseconds for each recorded uop, by stage
+  scaling        what compiling costs as loops get longer and more
+  memory         peak of memory of the kernels
+  threshold      cold programs and first calls of kernels at several thresholds
 
-Every supported interpreter found is measured unless one is named. Result files go to
-benchmarks/results.
+  report         write docs/performance.md and its charts from the latest results
+  compare OLD.json NEW.json
+                 what got slower from one result to another, by more than the noise;
+                 --against does it with what has just been measured
+
+Every supported interpreter found is measured unless one is named. Result files, tables and charts
+go to benchmarks/results.
 ";
 
 /// What to measure and how often.
@@ -45,6 +64,14 @@ pub struct Options {
     pub rounds: Option<usize>,
     /// Threshold instead of the shipped one.
     pub threshold: Option<u32>,
+    /// Few turns.
+    pub fast: bool,
+    /// Go on with the run that was stopped.
+    pub resume: bool,
+    /// Other interpreters to compare the kernels with: name and program.
+    pub peers: Vec<(String, PathBuf)>,
+    /// An older result to compare with.
+    pub against: Option<PathBuf>,
 }
 
 impl Options {
@@ -64,36 +91,142 @@ struct Setup {
     root: PathBuf,
     /// The native kernels.
     native: PathBuf,
+    /// A folder for environments and runs that are not finished.
+    bench: PathBuf,
 }
 
-/// Builds what is measured, measures, prints a table for each interpreter and writes the result file.
+impl Setup {
+    fn results(&self) -> PathBuf {
+        self.root.join("benchmarks/results")
+    }
+}
+
+/// What was measured with one interpreter.
+struct Measured {
+    /// What can be compared.
+    rows: Vec<Row>,
+    /// Everything else.
+    raw: Value,
+}
+
+impl From<Value> for Measured {
+    fn from(raw: Value) -> Self {
+        Self {
+            rows: Vec::new(),
+            raw,
+        }
+    }
+}
+
+/// Measures, prints a table for each interpreter and writes the result file with its table and charts.
 pub fn run(what: &str, options: &Options) -> Result<(), String> {
-    let measure: fn(&Setup, &Interpreter, &Options) -> Result<Value, String> = match what {
+    type Measure = fn(&Setup, &Interpreter, &Options) -> Result<Measured, String>;
+    let measure: Measure = match what {
+        "pyperformance" => pyperformance::measure,
         "kernels" => kernels::measure,
-        "cold" => cold::measure,
-        "compile" => compile::measure,
-        "memory" => memory::measure,
-        "threshold" => threshold::measure,
+        "apps" => apps::measure,
+        "peers" => peers::measure,
+        "scaling" => scaling::measure,
+        "cold" => {
+            |setup, interpreter, options| cold::measure(setup, interpreter, options).map(Into::into)
+        }
+        "compile" => |setup, interpreter, options| {
+            compile::measure(setup, interpreter, options).map(Into::into)
+        },
+        "memory" => |setup, interpreter, options| {
+            memory::measure(setup, interpreter, options).map(Into::into)
+        },
+        "threshold" => |setup, interpreter, options| {
+            threshold::measure(setup, interpreter, options).map(Into::into)
+        },
+        "report" => return report::write(&root()?),
         _ => return Err(format!("there is no benchmark {what:?}\n{HELP}")),
     };
+    let older = options.against.as_deref().map(Results::read).transpose()?;
+    if older.as_ref().is_some_and(|older| older.benchmark != what) {
+        return Err(format!("the older result is not of {what}"));
+    }
     let setup = set_up(options)?;
-    let mut results = BTreeMap::new();
+    let mut results = Results::new(&setup.root, what, !options.fast && options.only.is_empty());
     for interpreter in &setup.interpreters {
         println!("{what}, {interpreter}");
-        let result = measure(&setup, interpreter, options)?;
-        results.insert(interpreter.version().to_owned(), result);
+        let measured = measure(&setup, interpreter, options)?;
+        results.add(interpreter, measured)?;
         println!();
     }
-    let file = write_results(&setup.root, what, &results)?;
+    let file = results.write(&setup.results())?;
     println!("raw samples: {}", file.display());
-    Ok(())
+    for picture in table::write(&results, &file)? {
+        println!("{}", picture.display());
+    }
+    if let Some(older) = older {
+        print!("{}", against::compare(&older, &results));
+    }
+    wrong(&results)
+}
+
+/// Measures one kernel with one interpreter as `kernels` does, for the tests: nothing is built, the native
+/// kernel is left out, and the files go to `folder`.
+pub fn one_kernel(
+    name: &str,
+    interpreter: &Interpreter,
+    folder: &Path,
+) -> Result<(Results, Vec<PathBuf>), String> {
+    let options = Options {
+        only: vec![name.into()],
+        rounds: Some(2),
+        ..Options::default()
+    };
+    let setup = Setup {
+        interpreters: vec![interpreter.clone()],
+        root: root()?,
+        native: folder.join("none"),
+        bench: folder.into(),
+    };
+    let mut results = Results::new(&setup.root, "kernels", false);
+    results.add(
+        interpreter,
+        kernels::measure(&setup, interpreter, &options)?,
+    )?;
+    let file = results.write(folder)?;
+    let mut written = table::write(&results, &file)?;
+    written.push(file);
+    Ok((results, written))
+}
+
+/// Compares two result files.
+pub fn compare(older: &Path, newer: &Path) -> Result<String, String> {
+    Ok(against::compare(
+        &Results::read(older)?,
+        &Results::read(newer)?,
+    ))
+}
+
+/// An error that names the benchmarks with a wrong result.
+fn wrong(results: &Results) -> Result<(), String> {
+    let rows = results
+        .rows
+        .iter()
+        .flat_map(|(version, rows)| rows.iter().map(move |row| (version, row)));
+    let wrong: Vec<String> = rows
+        .filter(|(_, row)| row.verdict == Verdict::Different)
+        .map(|(version, row)| format!("{} on {version}", row.name))
+        .collect();
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(format!("results differ: {}", wrong.join(", "))),
+    }
+}
+
+fn root() -> Result<PathBuf, String> {
+    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    Ok(parent
+        .ok_or("xtask is not in a folder of the repository")?
+        .to_owned())
 }
 
 fn set_up(options: &Options) -> Result<Setup, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or("xtask is not in a folder of the repository")?
-        .to_owned();
+    let root = root()?;
     let built = crate::build_release(&root, &["serigraph", "serigraph-native-kernels"])?;
     let interpreters =
         interpreters::supported(&built.join("serigraph"), options.python.as_deref())?;
@@ -101,57 +234,32 @@ fn set_up(options: &Options) -> Result<Setup, String> {
         interpreters,
         root,
         native: built.join("native-kernels"),
+        bench: built.parent().unwrap_or(&built).join("bench"),
     })
 }
 
-/// Writes samples and the conditions they were taken under.
-fn write_results(
-    root: &Path,
-    what: &str,
-    results: &BTreeMap<String, Value>,
-) -> Result<PathBuf, String> {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs());
-    let folder = root.join("benchmarks/results");
-    let file = folder.join(format!("{what}-{seconds}.json"));
-    let text = json!({
-        "benchmark": what,
-        "unix_time": seconds,
-        "commit": first_line(Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root)),
-        "cpu": cpu(),
-        "kernel": first_line(Command::new("uname").arg("-sr")),
-        "load": fs::read_to_string("/proc/loadavg").unwrap_or_default().trim(),
-        "results": results,
+/// What is kept of Serigraph's statistics of a run: the counters, and the places that count most.
+fn brief(stats: &Value) -> Value {
+    const PLACES: usize = 8;
+    let Value::Object(stats) = stats else {
+        return Value::Null;
+    };
+    let weight = |entry: &Value| {
+        entry["entered"]
+            .as_u64()
+            .or(entry["count"].as_u64())
+            .unwrap_or(0)
+    };
+    let kept = stats.iter().map(|(name, value)| match value {
+        Value::Array(entries) => {
+            let mut entries = entries.clone();
+            entries.sort_by_key(|entry| std::cmp::Reverse(weight(entry)));
+            entries.truncate(PLACES);
+            (name.clone(), json!(entries))
+        }
+        other => (name.clone(), other.clone()),
     });
-    fs::create_dir_all(&folder)
-        .and_then(|()| fs::write(&file, format!("{text:#}\n")))
-        .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    Ok(file)
-}
-
-fn cpu() -> String {
-    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text
-        .lines()
-        .find_map(|line| Some(line.strip_prefix("model name")?.split_once(':')?.1.trim()));
-    let count = text
-        .lines()
-        .filter(|line| line.starts_with("processor"))
-        .count();
-    format!("{count} x {}", name.unwrap_or("unknown"))
-}
-
-fn first_line(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .map(|output| output.stdout)
-        .unwrap_or_default();
-    String::from_utf8_lossy(&output)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    Value::Object(kept.collect())
 }
 
 /// A duration in the unit that suits it.

@@ -1,0 +1,224 @@
+//! What compiling costs as loops get longer, and as a program has more of them. There should be no cliff:
+//! the cost of a uop, and of a loop, stays what it is.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::charts::Curve;
+use super::kernels::sample;
+use super::statistics::median;
+use super::{Measured, Options, Setup};
+use crate::interpreters::{Interpreter, Mode};
+use crate::scratch::Scratch;
+
+/// Loops in one program.
+const LOOPS: &[usize] = &[1, 3, 10, 30, 100, 300, 1000, 3000, 10_000];
+
+/// Statements in the body of one loop.
+const STATEMENTS: &[usize] = &[1, 3, 10, 30, 100, 300, 1000];
+
+/// Rounds of each loop: more than make it hot.
+const ROUNDS: usize = 2000;
+
+/// A step that costs this many times the cheapest one before it is a cliff.
+const CLIFF: f64 = 3.0;
+
+/// The stages, as the statistics name them.
+const STAGES: [&str; 5] = [
+    "record_ms",
+    "optimise_ms",
+    "allocate_ms",
+    "emit_ms",
+    "install_ms",
+];
+
+/// What one step of a curve says.
+struct Step {
+    /// Loops, or statements.
+    size: usize,
+    traces: f64,
+    uops: f64,
+    /// Microseconds of all stages.
+    compile: f64,
+    /// Bytes of code.
+    code: f64,
+    /// Seconds of the first call, off and on.
+    first: (f64, f64),
+    /// Recordings that gave no trace, by reason.
+    aborts: Value,
+}
+
+/// Measures with one interpreter and prints a line for each step.
+pub fn measure(
+    _setup: &Setup,
+    interpreter: &Interpreter,
+    options: &Options,
+) -> Result<Measured, String> {
+    let steps =
+        |what: &str, sizes: &[usize], program: fn(usize) -> String| -> Result<Vec<Step>, String> {
+            println!(
+                "{what:<12} {:>7} {:>9} {:>12} {:>12} {:>11} {:>10} {:>10}",
+                "traces", "uops", "ns a uop", "us a trace", "code bytes", "off, ms", "on, ms"
+            );
+            let steps = sizes.iter().map(|&size| {
+                let step = step(interpreter, options, size, &program(size))?;
+                print(&step);
+                Ok(step)
+            });
+            steps.collect()
+        };
+    let loops = steps("loops", LOOPS, many_loops)?;
+    let statements = steps("statements", STATEMENTS, long_loop)?;
+    // A program of few loops is mostly its own start, which compiles a little too.
+    cliffs("loops", &loops, |step| {
+        (step.traces >= 10.0).then(|| step.compile / step.traces)
+    });
+    cliffs("statements", &statements, |step| {
+        (step.traces > 0.0).then(|| step.compile / step.uops)
+    });
+    let curve = |steps: &[Step], name: &str, figure: fn(&Step) -> f64| -> Curve {
+        let points = steps.iter().map(|step| (step.size as f64, figure(step)));
+        (
+            name.into(),
+            points
+                .filter(|point| point.1.is_finite() && point.1 > 0.0)
+                .collect(),
+        )
+    };
+    let per_trace = |step: &Step| step.compile / step.traces;
+    let per_uop = |step: &Step| step.compile * 1e3 / step.uops;
+    let curves = json!([
+        {
+            "name": "loops", "title": "Compile cost against the number of loops",
+            "x": "loops in the program", "y": "microseconds a trace",
+            "curves": [curve(&loops, "microseconds a trace", per_trace)],
+        },
+        {
+            "name": "length", "title": "Compile cost against the length of the loop",
+            "x": "statements in the loop", "y": "nanoseconds a uop",
+            "curves": [curve(&statements, "nanoseconds a uop", per_uop)],
+        },
+    ]);
+    let raw = json!({
+        "curves": curves,
+        "loops": loops.iter().map(as_json).collect::<Vec<Value>>(),
+        "statements": statements.iter().map(as_json).collect::<Vec<Value>>(),
+    });
+    Ok(raw.into())
+}
+
+/// A program of many functions with a loop each.
+fn many_loops(count: usize) -> String {
+    let mut text = String::new();
+    for at in 0..count {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "def f{at}(n):\n    t = {at}\n    for i in range(n):\n        t += i ^ {at}\n    return t\n"
+        );
+    }
+    text += "def main():\n    t = 0\n";
+    for at in 0..count {
+        let _ = writeln!(text, "    t ^= f{at}({ROUNDS})");
+    }
+    text + "    return t\n"
+}
+
+/// A program with one loop of many statements.
+fn long_loop(count: usize) -> String {
+    let mut text = String::from("def f(n):\n    t = 1\n    for i in range(n):\n");
+    for at in 0..count {
+        let _ = writeln!(text, "        t = (t * 5 + i + {at}) & 0xFFFFFF");
+    }
+    text + &format!("    return t\ndef main():\n    return f({ROUNDS})\n")
+}
+
+fn step(
+    interpreter: &Interpreter,
+    options: &Options,
+    size: usize,
+    program: &str,
+) -> Result<Step, String> {
+    let scratch = Scratch::new("scaling").map_err(|error| error.to_string())?;
+    let file = scratch.path().join("program.py");
+    fs::write(&file, program).map_err(|error| error.to_string())?;
+    let run = |mode: Mode, file: &Path| sample(interpreter, mode, file, 1);
+    let (mut offs, mut ons, mut compiles) = (Vec::new(), Vec::new(), Vec::new());
+    let mut stats = Value::Null;
+    for _ in 0..options.rounds(3) {
+        let (off, on) = (
+            run(Mode::Off, &file)?,
+            run(Mode::On(options.threshold), &file)?,
+        );
+        if off.result != on.result {
+            return Err(format!("{size}: {} is not {}", on.result, off.result));
+        }
+        offs.push(off.first());
+        ons.push(on.first());
+        stats = on.stats;
+        let spent: f64 = STAGES
+            .iter()
+            .filter_map(|stage| stats[stage].as_f64())
+            .sum();
+        compiles.push(spent * 1e3);
+    }
+    let number = |name: &str| stats[name].as_f64().unwrap_or(0.0);
+    Ok(Step {
+        size,
+        traces: number("root_traces") + number("side_traces"),
+        uops: number("recorded_uops"),
+        compile: median(&compiles),
+        code: number("code_bytes"),
+        first: (median(&offs), median(&ons)),
+        aborts: stats["aborts"].clone(),
+    })
+}
+
+fn print(step: &Step) {
+    println!(
+        "{:<12} {:>7} {:>9} {:>12.1} {:>12.1} {:>11} {:>10.2} {:>10.2}",
+        step.size,
+        step.traces,
+        step.uops,
+        step.compile * 1e3 / step.uops,
+        step.compile / step.traces,
+        step.code,
+        step.first.0 * 1e3,
+        step.first.1 * 1e3
+    );
+    if step.traces == 0.0 {
+        println!("{:<12} not compiled: {}", "", step.aborts);
+    }
+}
+
+/// Names the steps that cost far more than one before.
+fn cliffs(what: &str, steps: &[Step], cost: fn(&Step) -> Option<f64>) {
+    let mut least = f64::MAX;
+    for step in steps {
+        let Some(cost) = cost(step) else { continue };
+        if cost > least * CLIFF {
+            println!(
+                "CLIFF at {} {what}: {:.1} times the cheapest step before",
+                step.size,
+                cost / least
+            );
+        }
+        least = least.min(cost);
+    }
+}
+
+fn as_json(step: &Step) -> Value {
+    json!({
+        "size": step.size,
+        "traces": step.traces,
+        "uops": step.uops,
+        "compile_us": step.compile,
+        "code_bytes": step.code,
+        "first_off": step.first.0,
+        "first_on": step.first.1,
+        "aborts": step.aborts,
+    })
+}
