@@ -256,6 +256,59 @@ def memory_is_stable(n):
     return abs(sys.getallocatedblocks() - before) < 200
 
 
+def star(*a):
+    Noisy.log.append("in")
+    a = None
+    Noisy.log.append("let go")
+
+
+def keyword(a, *, b=1):
+    Noisy.log.append("in")
+    a = b = None
+    Noisy.log.append("let go")
+
+
+def raising(*a):
+    a = None
+    Noisy.log.append("let go")
+    raise ValueError
+
+
+class Method:
+    def star(self, *a):
+        a = None
+        Noisy.log.append("let go")
+
+
+def handed_over(n):
+    """A function that is called has the only reference to a temporary: it dies when the function lets go of it."""
+    method = Method()
+    bound = method.star
+    for i in range(n):
+        star(Noisy(i), 1)
+        keyword(Noisy(i))
+        keyword(Noisy(i), b=Noisy("b"))
+        star(*(Noisy(i), Noisy(2)))
+        keyword(*(Noisy(i),), **{"b": Noisy("c")})
+        method.star(Noisy(i))
+        bound(Noisy(i))
+        (lambda *a: Noisy.log.append(sys.getrefcount(a)))(Noisy(i))
+        try:
+            raising(Noisy(i))
+            Noisy.log.append("not here")
+        except ValueError as error:
+            Noisy.log.append(error.__traceback__.tb_lineno - handed_over.__code__.co_firstlineno)
+        try:
+            raising(*(Noisy(i),), **{"x": Noisy("d")})
+        except TypeError as error:
+            Noisy.log.append(str(error))
+        try:
+            keyword(Noisy(i), c=Noisy("e"))
+        except TypeError as error:
+            Noisy.log.append(str(error))
+    return take_log()[-45:]
+
+
 print(rebound(60))
 print(passed(60))
 print(temporaries(60))
@@ -264,4 +317,6 @@ print(swapped(61))
 print(counts(60), fresh_counts(60), argument_counts(60))
 print(weak(60), finaliser_changes_loop(60), finaliser_raises(60), cycles(60))
 print(automatic_collection(200000), referrers(60), float_reuse(300), list_of_floats(100))
+
 print(memory_is_stable(60))
+print(handed_over(60))

@@ -95,6 +95,20 @@ pub unsafe fn is_immortal(object: *mut PyObject) -> bool {
     unsafe { *object.cast::<i32>() < 0 }
 }
 
+/// One reference less, and nothing happens if it was the last: somebody is about to take one, before anything else can run.
+///
+/// # Safety
+/// As [`ref_count`], and the object is taken at once.
+#[inline]
+pub unsafe fn lend_last(object: *mut PyObject) {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        if !is_immortal(object) {
+            *object.cast::<i64>() -= 1;
+        }
+    }
+}
+
 /// The type of an object.
 ///
 /// # Safety

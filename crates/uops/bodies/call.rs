@@ -127,6 +127,12 @@ pub unsafe fn push_arg(a: Object) {
 }
 
 #[inline(always)]
+pub unsafe fn give_arg(a: Object) {
+    // SAFETY: as push_arg.
+    unsafe { push_arg(a) };
+}
+
+#[inline(always)]
 pub unsafe fn call_args() -> Option<Object> {
     let result: Object;
     // SAFETY: a C function of the host; rsp points to the activation.

@@ -230,6 +230,7 @@ uops! {
     LeafStatus2 "leaf_status_2" (a: Object, b: Object) -> Int [Helper] {exit: Error, reads: LEAF, writes: LEAF, calls: true} "imm(a, b), a C int; negative is an exception.";
     LeafStatus3 "leaf_status_3" (a: Object, b: Object, c: Object) -> Int [Helper] {exit: Error, reads: LEAF, writes: LEAF, calls: true} "imm(a, b, c), a C int; negative is an exception.";
     PushArg "push_arg" (a: Object) [ArgIndex] {writes: ARGS} "Places a borrowed reference in the outgoing argument area.";
+    GiveArg "give_arg" (a: Object) [ArgIndex] {writes: ARGS, consumes: 1} "Places a reference in the outgoing argument area, which the call takes over.";
     CallArgs "call_args" () -> Object [Helper] {exit: Error, reads: ALL, writes: ALL, owned: true, calls: true} "imm(address of the outgoing arguments), a new reference.";
     LeafArgs "leaf_args" () -> Object [Helper] {exit: Error, reads: LEAF.union(ARGS), writes: LEAF, owned: true, calls: true} "imm(address of the outgoing arguments), a new reference; on the explicit list.";
     Vectorcall "vectorcall" (callable: Object) -> Object [ArgCount] {exit: Error, reads: ALL, writes: ALL, owned: true, calls: true} "PyObject_Vectorcall(callable, the outgoing arguments from index 1 on, imm | ARGUMENTS_OFFSET, NULL).";

@@ -2,7 +2,8 @@
 //!
 //! A helper has one signature (objects are borrowed, results are new references or null with an exception set):
 //! `ObjectN`: N objects to an object; `StatusN`: N objects to a C int, negative with an exception set; `Args`: the
-//! address of the outgoing arguments, which end with a null, to an object; `Words3`: raw integers to an object; `Float1`, `Float2`: doubles to a double, cannot fail.
+//! address of the outgoing arguments, which end with a null, to an object (some take the references in them over); `Words3`:
+//! raw integers to an object; `Float1`, `Float2`: doubles to a double, cannot fail.
 
 use std::ffi::c_int;
 use std::ptr::{self, null_mut};
@@ -11,7 +12,7 @@ use serigraph_cpython::api;
 use serigraph_cpython::ffi::{self, PyObject};
 use serigraph_cpython::refs::{decref, type_of};
 
-use super::object;
+use super::{call, object};
 
 type Object = *mut PyObject;
 
@@ -151,6 +152,9 @@ helpers! {
     // Calls.
     CallKeywords "PyObject_Vectorcall(callable, args, kwnames): callable, kwnames, args" Args call_keywords;
     CallEx "PyObject_Call(callable, args, kwargs): callable, args[, kwargs]" Args call_ex;
+    CallPython "callable(*args), all taken over: callable, args" Args call::call_python;
+    CallPythonKeywords "the same with names: callable, kwnames (borrowed), args" Args call::call_python_keywords;
+    CallPythonEx "callable(*args, **kwargs), all taken over: callable, args[, kwargs]" Args call::call_python_ex;
     // Functions of doubles.
     FloatPower "pow" Float2 float_power;
     FloatFloorDivide "a // b, b is not 0" Float2 float_floor_divide;
@@ -380,7 +384,7 @@ unsafe extern "C" fn exchange_cell(cell: Object, value: Object) -> Object {
 
 /// # Safety
 /// `args` are live objects, ended by a null.
-unsafe fn count(args: *const Object) -> usize {
+pub(super) unsafe fn count(args: *const Object) -> usize {
     let mut n = 0;
     // SAFETY: by the caller's promise.
     while unsafe { !(*args.add(n)).is_null() } {

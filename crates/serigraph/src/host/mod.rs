@@ -4,6 +4,7 @@
 //! recording is here and in `object.rs`: a trace reads and calls only what its guards have checked, in the order in which they
 //! have checked it, and the recorder holds a reference to every object it works on.
 
+mod call;
 pub mod helpers;
 pub mod known;
 pub mod object;

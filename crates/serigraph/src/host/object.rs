@@ -680,3 +680,9 @@ pub fn owned(o: u64) -> Option<Owned> {
 pub fn address(o: *mut PyObject) -> u64 {
     bits(o)
 }
+
+/// The function of a bound method; `None` for anything else.
+pub fn method_function(o: u64) -> Option<u64> {
+    let is_method = type_address(o) == address(serigraph_cpython::api().method_type);
+    is_method.then(|| word(o, layout().method.function))
+}

@@ -93,6 +93,9 @@ impl Recorder<'_> {
         if call.args.len() + 1 > serigraph_uops::layout::ARGS {
             return Err(self.unsupported());
         }
+        if self.is_python(call.callable) {
+            return self.hand_over(call.operands, None);
+        }
         self.before_escape()?;
         self.push_args(1, &call.args)?;
         let result = self.emit(Uop::Vectorcall, &[call.callable], call.args.len() as u64)?;
@@ -137,6 +140,9 @@ impl Recorder<'_> {
         if call.args.len() + 3 > serigraph_uops::layout::ARGS {
             return Err(self.unsupported());
         }
+        if self.is_python(call.callable) {
+            return self.hand_over(call.operands, Some(names));
+        }
         self.before_escape()?;
         let mut args = Vec::with_capacity(call.args.len() + 2);
         args.extend([call.callable, names]);
@@ -158,6 +164,9 @@ impl Recorder<'_> {
             return Err(self.unsupported());
         }
         self.guard_type(tuple, self.types.tuple)?;
+        if self.is_python(callable) {
+            return self.hand_over_unpacked(3 + has_keywords);
+        }
         self.before_escape()?;
         let mut args = vec![callable, tuple];
         args.extend(operands.get(3));

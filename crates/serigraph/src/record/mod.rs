@@ -38,6 +38,7 @@ mod emit;
 mod frame;
 mod generic;
 mod global;
+mod hand_over;
 mod iter;
 mod locals;
 mod range;

@@ -363,7 +363,7 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
         Uop::CallStatus1 | Uop::LeafStatus1 => Step::status(host.call_status(imm, &[a])),
         Uop::CallStatus2 | Uop::LeafStatus2 => Step::status(host.call_status(imm, &[a, b])),
         Uop::CallStatus3 | Uop::LeafStatus3 => Step::status(host.call_status(imm, &[a, b, c])),
-        Uop::PushArg => {
+        Uop::PushArg | Uop::GiveArg => {
             host.push_arg(imm, a);
             Next(0)
         }

@@ -497,7 +497,7 @@ impl<'a> Forward<'a> {
     /// An iterator that is handed to somebody is no longer the operand stack's alone.
     fn share(&mut self, inst: &Inst, a: ValueId, b: ValueId) {
         let shared = match inst.uop {
-            Uop::IncRef | Uop::PushArg => a,
+            Uop::IncRef | Uop::PushArg | Uop::GiveArg => a,
             Uop::StoreSlot | Uop::SyncSlot if inst.imm < u64::from(self.out.locals) => a,
             Uop::StoreObject | Uop::StoreVia => b,
             Uop::ListExchange => inst.args[2],
