@@ -39,8 +39,11 @@ const EXAMPLES: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// Random programs that are compared; `cargo xtask fuzz` compares others for as long as it is told to.
-const RANDOM_PROGRAMS: u64 = 12;
+/// Random programs that are compared, in batches; `cargo xtask fuzz` compares others for as long as it is told to.
+const RANDOM_PROGRAMS: u64 = 240;
+
+/// Programs in a batch.
+const RANDOM_BATCH: u64 = 80;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -95,16 +98,24 @@ fn main() -> ExitCode {
                 move || compare_program(&interpreter, &program),
             ));
         }
-        for seed in 0..RANDOM_PROGRAMS {
+        for first in (0..RANDOM_PROGRAMS).step_by(RANDOM_BATCH as usize) {
             let interpreter = interpreter.clone();
             trials.push(Trial::test(
-                format!("{}::random::{seed}", interpreter.version()),
-                move || match fuzz::compare(&interpreter, seed, None)? {
-                    None => Ok(()),
-                    Some(failure) => Err(format!("{}\n{}", failure.what, failure.program).into()),
+                format!("{}::random::{first}", interpreter.version()),
+                move || {
+                    no_findings(
+                        &fuzz::batch(&interpreter, first, RANDOM_BATCH)?,
+                        RANDOM_BATCH,
+                    )
                 },
             ));
         }
+        let (folder, kept) = (root().join("tests/fuzz"), programs("tests/fuzz", "").len());
+        let once_failed = interpreter.clone();
+        trials.push(Trial::test(
+            format!("{}::random::corpus", interpreter.version()),
+            move || no_findings(&fuzz::corpus(&once_failed, &folder)?, kept as u64),
+        ));
         for &module in conformance::SAMPLE {
             let interpreter = interpreter.clone();
             trials.push(Trial::test(
@@ -233,6 +244,21 @@ fn difference(expected: &Outcome, outcome: &Outcome) -> Option<String> {
             outcome.ending()
         )
     })
+}
+
+/// Checks that so many programs were compared, and none differed.
+fn no_findings(report: &fuzz::Report, expected: u64) -> Result<(), Failed> {
+    if let Some(finding) = report.findings.first() {
+        return Err(format!(
+            "program {}, {}: {}",
+            finding.program, finding.settings, finding.what
+        )
+        .into());
+    }
+    if report.tried != expected {
+        return Err(format!("only {} programs of {expected} were compared", report.tried).into());
+    }
+    Ok(())
 }
 
 /// Runs a module of the interpreter's test suite without and with Serigraph.

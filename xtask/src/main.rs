@@ -15,7 +15,7 @@ usage: cargo xtask COMMAND
   conformance    compare the interpreter's own tests with Serigraph and without
                  (conformance --help)
   fuzz           compare random programs with Serigraph and without
-                 [--minutes N] [--seed N] [--python PATH]
+                 [--minutes N] [--seed N] [--jobs N] [--python PATH]
   bless          accept what the text tests of the crates print now
   listing        say where the listing of the stencils is
 ";
@@ -135,12 +135,13 @@ fn conformance_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
 }
 
 fn fuzz_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
-    let (mut python, mut minutes, mut seed) = (None, 1, None);
+    let (mut python, mut minutes, mut seed, mut jobs) = (None, 1, None, None);
     while let Some(argument) = arguments.next().map_err(text)? {
         match argument {
             Long("python") => python = Some(path(arguments)?),
             Long("minutes") => minutes = number(arguments)?,
             Long("seed") => seed = Some(number(arguments)?),
+            Long("jobs") => jobs = Some(number(arguments)?),
             other => return Err(text(other.unexpected())),
         }
     }
@@ -150,6 +151,7 @@ fn fuzz_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
         python,
         time: Duration::from_secs(minutes * 60),
         seed: seed.unwrap_or(now.map_or(0, |now| now.as_secs() * 1000)),
+        jobs: jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
     };
     fuzz::run(root()?, &options)
 }

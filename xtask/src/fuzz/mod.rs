@@ -1,21 +1,28 @@
 //! `cargo xtask fuzz`: random programs, by the interpreter itself and with Serigraph.
+//!
+//! The Python half (`run.py` and what it imports) generates programs and compares many of them in one process, for starting
+//! processes is what costs time. This half starts such processes, finds out what a crashed one was at, and has failing programs
+//! made small.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use crate::interpreters::{self, Interpreter, Mode};
 use crate::process::{self, Outcome};
 use crate::scratch::Scratch;
 
-/// Functions in a generated program, as `generate.py` has it.
-const FUNCTIONS: u32 = 8;
+/// Programs compared by one process.
+const BATCH: u64 = 200;
 
-/// Thresholds that are compared with the interpreter.
-const THRESHOLDS: &[u32] = &[1, 2, 16];
-
-/// Time a program may take; without Serigraph they take a tenth of a second.
-const LIMIT: Duration = Duration::from_secs(30);
+/// Time a process may take; a batch takes seconds.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// What to run and how long.
 #[derive(Debug)]
@@ -26,35 +33,77 @@ pub struct Options {
     pub time: Duration,
     /// The first seed.
     pub seed: u64,
+    /// Processes at a time.
+    pub jobs: usize,
 }
 
-/// Compares programs until the time is over; every difference found is printed and kept as a file.
+/// A program that behaves differently with Serigraph.
+#[derive(Debug)]
+pub struct Finding {
+    /// Its number, or the name of its file.
+    pub program: String,
+    /// With which settings, as `run.py` takes them.
+    pub settings: String,
+    /// What is different.
+    pub what: String,
+}
+
+/// What came of comparing some programs.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Programs compared.
+    pub tried: u64,
+    /// Those that differ.
+    pub findings: Vec<Finding>,
+}
+
+/// Compares programs until the time is over; every difference found is printed and kept as a file, made small.
 pub fn run(root: &Path, options: &Options) -> Result<(), String> {
     let built = crate::build_release(root, &["serigraph"])?;
     let serigraph = built.join("serigraph");
     let interpreters = interpreters::supported(&serigraph, options.python.as_deref())?;
     let failures = root.join("fuzz-failures");
     let started = Instant::now();
-    let (mut programs, mut different) = (0u64, 0);
-    let mut seed = options.seed;
-    while started.elapsed() < options.time {
-        for interpreter in &interpreters {
-            if let Some(failure) = compare(interpreter, seed, None)? {
-                different += 1;
-                let text = smallest(interpreter, seed)?.unwrap_or(failure);
-                println!("seed {seed}, {interpreter}: {}", text.what);
-                fs::create_dir_all(&failures)
-                    .and_then(|()| fs::write(failures.join(format!("{seed}.py")), &text.program))
-                    .map_err(|error| format!("cannot write to {}: {error}", failures.display()))?;
+    let next = AtomicU64::new(0);
+    let total = Mutex::new((0, 0, None));
+    let work = || {
+        while started.elapsed() < options.time {
+            let job = next.fetch_add(1, Ordering::Relaxed);
+            let interpreter = &interpreters[(job % interpreters.len() as u64) as usize];
+            let first = options.seed + job / interpreters.len() as u64 * BATCH;
+            let done = batch(interpreter, first, BATCH).and_then(|report| {
+                for finding in &report.findings {
+                    keep(interpreter, finding, &failures)?;
+                }
+                Ok(report)
+            });
+            let mut total = total.lock().expect("no thread panics with it");
+            match done {
+                Ok(report) => {
+                    total.0 += report.tried;
+                    total.1 += report.findings.len();
+                }
+                Err(text) => {
+                    total.2 = Some(text);
+                    return;
+                }
             }
         }
-        programs += 1;
-        seed += 1;
+    };
+    thread::scope(|scope| {
+        for _ in 0..options.jobs.max(1) {
+            scope.spawn(work);
+        }
+    });
+    let (tried, different, fault) = total.into_inner().expect("no thread panics with it");
+    if let Some(text) = fault {
+        return Err(text);
     }
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
     println!(
-        "{programs} programs, seeds {} to {}, {different} differ",
+        "{tried} programs from seed {}, {:.0} a minute, {different} differ",
         options.seed,
-        seed - 1
+        tried as f64 / minutes
     );
     match different {
         0 => Ok(()),
@@ -65,73 +114,126 @@ pub fn run(root: &Path, options: &Options) -> Result<(), String> {
     }
 }
 
-/// A program that behaves differently.
-#[derive(Debug)]
-pub struct Failure {
-    /// Where the difference is.
-    pub what: String,
-    /// The program.
-    pub program: String,
-}
-
-/// Tries the functions of a failing program one by one.
-fn smallest(interpreter: &Interpreter, seed: u64) -> Result<Option<Failure>, String> {
-    for function in 0..FUNCTIONS {
-        if let Some(mut failure) = compare(interpreter, seed, Some(function))? {
-            failure.what = format!("function f{function}: {}", failure.what);
-            return Ok(Some(failure));
+/// Compares `count` programs from a seed on.
+pub fn batch(interpreter: &Interpreter, first: u64, count: u64) -> Result<Report, String> {
+    let mut report = Report::default();
+    let mut seed = first;
+    while seed < first + count {
+        let rest = (first + count - seed).to_string();
+        let outcome = python_half(interpreter, &["batch", &seed.to_string(), &rest])?;
+        match read(&outcome, &mut report)? {
+            None => break,
+            // The process died at this program: go on after it.
+            Some(at) => {
+                seed = at
+                    .parse::<u64>()
+                    .map_err(|error| format!("{at}: {error}"))?
+                    + 1;
+            }
         }
     }
-    Ok(None)
+    Ok(report)
 }
 
-/// Generates a program and runs it on all sides; only one of its functions, if one is named.
-pub fn compare(
-    interpreter: &Interpreter,
-    seed: u64,
-    function: Option<u32>,
-) -> Result<Option<Failure>, String> {
-    let fault = |error: std::io::Error| error.to_string();
-    let scratch = Scratch::new("fuzz").map_err(fault)?;
-    let generator = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fuzz/generate.py");
-    let mut command = interpreter.command(Mode::Plain);
-    command.arg(generator).arg(seed.to_string());
-    command.args(function.map(|function| function.to_string()));
-    let generated = process::run(&mut command, "", LIMIT).map_err(fault)?;
-    if !generated.succeeded() {
-        return Err(format!("seed {seed}: {}", generated.stderr));
+/// Compares the programs in a folder that once failed, each with the settings that its first line names and with others.
+pub fn corpus(interpreter: &Interpreter, folder: &Path) -> Result<Report, String> {
+    let mut report = Report::default();
+    let mut after = String::new();
+    loop {
+        let outcome = python_half(interpreter, &["corpus", path(folder)?, &after])?;
+        match read(&outcome, &mut report)? {
+            None => return Ok(report),
+            Some(at) => after = at,
+        }
     }
-    let file = scratch.path().join("program.py");
-    fs::write(&file, &generated.stdout).map_err(fault)?;
+}
 
-    let run = |mode: Mode| -> Result<Outcome, String> {
-        process::run(interpreter.command(mode).arg(&file), "", LIMIT).map_err(fault)
+fn path(path: &Path) -> Result<&str, String> {
+    path.to_str()
+        .ok_or_else(|| format!("{} is not UTF-8", path.display()))
+}
+
+/// Runs `run.py`. Serigraph is loaded; it switches it on and off itself.
+fn python_half(interpreter: &Interpreter, arguments: &[&str]) -> Result<Outcome, String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fuzz/run.py");
+    let mut command: Command = interpreter.command(Mode::On(None));
+    // Sets of strings have the same order in every run.
+    command
+        .env("PYTHONHASHSEED", "0")
+        .arg(script)
+        .args(arguments);
+    process::run(&mut command, "", LIMIT).map_err(|error| error.to_string())
+}
+
+/// Reads what a process said; the program it was at if it did not come to its end.
+fn read(outcome: &Outcome, report: &mut Report) -> Result<Option<String>, String> {
+    let mut at = None;
+    for line in outcome.stdout.lines() {
+        let said: Value = serde_json::from_str(line).map_err(|error| format!("{line}: {error}"))?;
+        let field = |name: &str| match &said[name] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        match said["kind"].as_str().unwrap_or_default() {
+            "at" => {
+                report.tried += u64::from(field("settings") == "off");
+                at = Some((field("program"), field("settings")));
+            }
+            "different" => report.findings.push(Finding {
+                program: field("program"),
+                settings: field("settings"),
+                what: field("text"),
+            }),
+            "done" => return Ok(None),
+            _ => return Err(format!("what is this: {line}")),
+        }
+    }
+    let Some((program, settings)) = at else {
+        return Err(format!("{}\n{}", outcome.ending(), outcome.stderr));
     };
-    let expected = run(Mode::Plain)?;
-    if !expected.succeeded() {
-        return Err(format!(
-            "seed {seed}: {}\n{}",
-            expected.ending(),
-            expected.stderr
-        ));
+    let errors: Vec<&str> = outcome.stderr.lines().rev().take(12).collect();
+    report.findings.push(Finding {
+        program: program.clone(),
+        settings,
+        what: format!(
+            "{}\n{}",
+            outcome.ending(),
+            errors.into_iter().rev().collect::<Vec<_>>().join("\n")
+        ),
+    });
+    Ok(Some(program))
+}
+
+/// Prints a finding and writes the program, whole and made small.
+fn keep(interpreter: &Interpreter, finding: &Finding, folder: &Path) -> Result<(), String> {
+    let Finding {
+        program,
+        settings,
+        what,
+    } = finding;
+    println!("program {program}, {interpreter}, {settings}: {what}");
+    let fault = |error: std::io::Error| format!("cannot write to {}: {error}", folder.display());
+    fs::create_dir_all(folder).map_err(fault)?;
+    let whole = python_half(interpreter, &["show", program])?.stdout;
+    let name = format!("{program}-{}", interpreter.version());
+    fs::write(
+        folder.join(format!("{name}-whole.py")),
+        format!("# settings: {settings}\n{whole}"),
+    )
+    .map_err(fault)?;
+    let scratch = Scratch::new("reduce").map_err(|error| error.to_string())?;
+    let file = scratch.path().join("program.py");
+    fs::write(&file, &whole).map_err(fault)?;
+    let reduced = python_half(interpreter, &["reduce", settings, path(&file)?])?;
+    if reduced.succeeded() {
+        let small = folder.join(format!("{name}.py"));
+        fs::write(&small, &reduced.stdout).map_err(fault)?;
+        println!("  made small: {}", small.display());
+    } else {
+        println!(
+            "  not made small: {}",
+            reduced.stderr.lines().last().unwrap_or("")
+        );
     }
-    for &threshold in THRESHOLDS {
-        let mode = Mode::On(Some(threshold));
-        let outcome = run(mode)?;
-        let same = outcome.stdout == expected.stdout
-            && outcome.stderr == expected.stderr
-            && outcome.status == expected.status;
-        if !same {
-            let lines = expected.stdout.lines().zip(outcome.stdout.lines());
-            let first = lines.into_iter().find(|(left, right)| left != right);
-            let lines = first.map_or(String::new(), |(left, right)| {
-                format!("\n  expected {left}\n  got      {right}")
-            });
-            return Ok(Some(Failure {
-                what: format!("{mode}: {}{lines}\n{}", outcome.ending(), outcome.stderr),
-                program: generated.stdout,
-            }));
-        }
-    }
-    Ok(None)
+    Ok(())
 }
