@@ -436,6 +436,120 @@ def observed(n):
     return seen
 
 
+class Particle:
+    def __init__(self, x, v):
+        self.x = x
+        self.v = v
+
+
+class Slotted:
+    __slots__ = ("x", "v")
+
+    def __init__(self, x, v):
+        self.x = x
+        self.v = v
+
+
+class Late(Particle):
+    """Its instances come to have a dict object, which sees the same values."""
+
+
+def attributes(n):
+    out = []
+    for kind in (Particle, Slotted, Late):
+        many = [kind(i * 0.5, 1.0) for i in range(5)]
+        one = 0.25
+        shared = [kind(one, one) for i in range(3)]
+        for i in range(n):
+            for p in many:
+                p.x += p.v * 0.125
+                p.v = -p.v
+            for p in shared:
+                p.x += 0.5
+                p.v += p.x
+            if kind is Late and i == n // 2:
+                many[1].__dict__
+                kept = vars(many[2])
+        out.append([(p.x, p.v) for p in many + shared] + [one])
+    return out, kept
+
+
+def attributes_kept(n):
+    out = []
+    for kind in (Particle, Slotted):
+        p, q = kind(0.0, 0.0), kind(0.0, 0.0)
+        kept = []
+        wrong = 0
+        last = p.x
+        for i in range(n):
+            before = p.x
+            p.x = before + 1.0
+            q.x = p.x
+            if q.x is not p.x or before is p.x or before != i or last != max(i - 1.0, 0.0):
+                wrong += 1
+            p.x += 0.0
+            if q.x is p.x or q.x != p.x:
+                wrong += 1
+            p.v, q.v = p.x + 0.5, p.v
+            if p.v is q.v:
+                wrong += 1
+            last = before
+            if i % 90 == 0:
+                kept.append((p.v, q.v, before, {"x": q.x}, [p.x]))
+        out.append((kept, p.x, q.x, p.v, q.v, wrong))
+    return out
+
+
+def attribute_of_itself_on_the_stack(n):
+    def bump(p):
+        p.x += 1.0
+        return p.x
+
+    p = Particle(0.0, 0.0)
+    items = [0.0]
+    for i in range(n):
+        p.v = p.x - bump(p) * 0.5 + p.x
+        items[0] = p.x
+        p.x += items[0] - bump(p)
+        items[0] += p.x
+        p.x, p.v = p.v, p.x
+    return p.x, p.v, items
+
+
+def attribute_errors(n):
+    p = Particle(1.0, 2.0)
+    errors = 0
+    for i in range(n):
+        old = p.x
+        try:
+            p.x = 1.0 / (i % 4) + p.x
+        except ZeroDivisionError:
+            errors += p.x is old
+        try:
+            p.x -= p.missing
+        except AttributeError:
+            errors += p.x is not old
+        if i == n // 2:
+            Particle.late = 1
+        if i % 41 == 0:
+            p.v = i
+        p.v += 0.5
+    del Particle.late
+    return errors, p.x, p.v
+
+
+def attribute_counts(n):
+    p = Particle(0.5, 0.25)
+    for i in range(n):
+        p.x += 1.0
+        p.v = p.x * 2.0
+    first = sys.getrefcount(p.x), sys.getrefcount(p.v)
+    for i in range(n):
+        p.v = p.x
+        p.x += 1.0
+    return first, sys.getrefcount(p.x), sys.getrefcount(p.v), p.x, p.v
+
+
 def results(n):
     for work in (
         totals,
@@ -470,6 +584,11 @@ def results(n):
         during_a_sort,
         popped,
         observed,
+        attributes,
+        attributes_kept,
+        attribute_of_itself_on_the_stack,
+        attribute_errors,
+        attribute_counts,
     ):
         print(work.__name__, work(n))
 

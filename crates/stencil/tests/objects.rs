@@ -479,6 +479,14 @@ fn floats_are_replaced() {
                 assert_eq!(calls::take().len(), called.into());
             };
             placements(table, &mut machine, Uop::ListSetFloat, 0, prepare, check);
+            for uop in [Uop::FieldSetFloat, Uop::ViaSetFloat] {
+                let at_offset = move |machine: &mut Machine| {
+                    let mut words = prepare(machine);
+                    words.remove(1);
+                    words
+                };
+                placements(table, &mut machine, uop, 24, at_offset, check);
+            }
         }
     }
 }

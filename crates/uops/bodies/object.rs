@@ -169,3 +169,15 @@ pub unsafe fn store_via(values: i64, v: Object, _old: Object) {
     // SAFETY: the host chose the offset.
     unsafe { store(values as Object, offset(), v) }
 }
+
+#[inline(always)]
+pub unsafe fn field_set_float(o: Object, a: f64) -> Option<()> {
+    // SAFETY: the host chose the offset of a field that owns a float.
+    unsafe { replace_float(o, offset(), a) }
+}
+
+#[inline(always)]
+pub unsafe fn via_set_float(values: i64, a: f64) -> Option<()> {
+    // SAFETY: as field_set_float.
+    unsafe { replace_float(values as Object, offset(), a) }
+}

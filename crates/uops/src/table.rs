@@ -210,6 +210,8 @@ uops! {
     InstanceValues "instance_values" (o: Object) -> Int [Offset] {exit: Guard, reads: HEAP} "The address of the attributes of an instance that has no dict object: the word at imm, which is odd, and 1 more; leaves if it is not odd.";
     LoadVia "load_via" (values: Int) -> Object [Offset] {reads: HEAP} "The object at imm from an address, borrowed (may be null).";
     StoreVia "store_via" (values: Int, v: Object, old: Object) [Offset] {writes: HEAP, consumes: 2, gains: 4} "As store_object, at imm from an address.";
+    FieldSetFloat "field_set_float" (o: Object, a: Float) [Offset] {exit: Error, reads: HEAP.union(COUNTS), writes: HEAP.union(COUNTS).union(FLOAT_BOX)} "Makes the float in an object field, which is one, a: as list_set_float.";
+    ViaSetFloat "via_set_float" (values: Int, a: Float) [Offset] {exit: Error, reads: HEAP.union(COUNTS), writes: HEAP.union(COUNTS).union(FLOAT_BOX)} "As field_set_float, at imm from an address.";
 
     // Iterators.
     IterLoad "iter_load" (it: Object) -> Int [Offset] {reads: ITER} "A 64-bit field of an iterator (range: start, step, length; list and tuple: index).";

@@ -330,6 +330,7 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
             host.store64(address, c);
             Next(item)
         }
+        Uop::FieldSetFloat | Uop::ViaSetFloat => replace_float(host, a.wrapping_add(imm), fb),
         Uop::ListSetFloat => replace_float(host, a.wrapping_add(b.wrapping_mul(8)), fc),
         Uop::TupleItem => {
             Next(host.load64((a + layout::TUPLE_ITEMS as u64).wrapping_add(b.wrapping_mul(8))))

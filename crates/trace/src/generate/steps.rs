@@ -288,9 +288,16 @@ impl Generator<'_> {
         }
     }
 
+    fn zero(&mut self) -> ValueId {
+        let zero = Inst::new(Uop::ConstInt, &[], 0, SnapshotId::NONE);
+        self.push(zero, Some(0))
+    }
+
     /// A float is put into a list and changed there, with another owner or without; then an int takes its place.
     fn float_element(&mut self, items: ValueId, index: ValueId) {
         let (a, b, c) = (self.float(), self.float(), self.int());
+        let at_address = self.random.one_in(3);
+        let index = if at_address { self.zero() } else { index };
         let float = self.emit(Uop::BoxFloat, &[a], 0);
         self.forget(float);
         let old = self.emit(Uop::ListExchange, &[items, index, float], 0);
@@ -299,7 +306,11 @@ impl Generator<'_> {
         if shared {
             self.emit(Uop::IncRef, &[float], 0);
         }
-        self.emit(Uop::ListSetFloat, &[items, index, b], 0);
+        if at_address {
+            self.emit(Uop::ViaSetFloat, &[items, b], 0);
+        } else {
+            self.emit(Uop::ListSetFloat, &[items, index, b], 0);
+        }
         let item = self.emit(Uop::ItemAt, &[items, index], 0);
         self.emit(Uop::UnboxFloat, &[item], 0);
         if shared {

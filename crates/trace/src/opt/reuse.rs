@@ -1,4 +1,4 @@
-//! Puts a float into a list in the box that it displaces, if at run time nobody but the list has that.
+//! Puts a float into a list or a field in the box that it displaces, if at run time nobody but that place has it.
 //!
 //! ```text
 //! v7 = float_add v6, v5                  v7 = float_add v6, v5
@@ -8,13 +8,13 @@
 //! decref_plain v9
 //! ```
 //!
-//! A box may be overwritten when its count is 1 and that reference is the list's. Then no slot, no other container and no
-//! code outside holds it, and no value of the trace stands for it that is still needed: what the trace borrowed from a list it has
-//! given up before an item changes, or has a counted reference to (see [`super::refcount`]), and item loads are
-//! not forwarded past a store to an item. Raw values that were loaded from the box before are in registers.
+//! A box may be overwritten when its count is 1 and that reference is the place's. Then no slot, no other container and no
+//! code outside holds it, and no value of the trace stands for it that is still needed: what the trace borrowed from a place it
+//! has given up before places of that class change, or has a counted reference to (see [`super::refcount`]), and loads
+//! are not forwarded past a store to what may be the same place. Raw values that were loaded from the box before are in registers.
 //!
-//! The new float is never an object of its own before it is in the list, so nothing else may need the box: no
-//! slot, no other container, no exit after the store.
+//! The new float is never an object of its own before it is in its place, so nothing else may need the box: no slot, no
+//! other container, no exit after the store.
 
 use super::Work;
 use super::types::HostTypes;
@@ -24,53 +24,73 @@ use serigraph_uops::{Effects, Exit, Uop};
 /// Runs the pass.
 pub(super) fn run(work: &mut Work, types: &HostTypes) {
     let trace = &work.trace;
-    if !trace.insts.iter().any(|i| i.uop == Uop::ListExchange) {
+    if !trace.insts.iter().any(|inst| stored(inst).is_some()) {
         return;
     }
     let uses = Uses::new(trace);
+    let is_float = |value: ValueId| work.facts[value.index()].type_address == types.float;
     let found: Vec<Store> = (0..trace.insts.len())
-        .filter(|&at| trace.insts[at].uop == Uop::ListExchange)
-        .filter(|&at| work.facts[at].type_address == types.float)
         .filter_map(|at| uses.store(trace, at))
+        .filter(|store| is_float(store.displaced))
         .collect();
     for store in found {
         let insts = &mut work.trace.insts;
-        let [items, index, boxed] = insts[store.at].args;
-        let made = &mut insts[boxed.index()];
+        let made = &mut insts[store.boxed.index()];
         let raw = made.args[0];
         let snapshot = std::mem::replace(&mut made.snapshot, SnapshotId::NONE);
         made.sunk = true;
-        insts[store.at] = Inst::new(Uop::ListSetFloat, &[items, index, raw], 0, snapshot);
+        let Inst { args, imm, uop, .. } = insts[store.at];
+        let (uop, args) = match uop {
+            Uop::ListExchange => (Uop::ListSetFloat, vec![args[0], args[1], raw]),
+            Uop::StoreVia => (Uop::ViaSetFloat, vec![args[0], raw]),
+            _ => (Uop::FieldSetFloat, vec![args[0], raw]),
+        };
+        insts[store.at] = Inst::new(uop, &args, imm, snapshot);
         insts[store.release] = Inst::new(Uop::Nop, &[], 0, SnapshotId::NONE);
     }
 }
 
-/// An exchange that can become a store of the raw value.
+/// The value that an instruction puts into a place, if it also says what it displaces.
+fn stored(inst: &Inst) -> Option<ValueId> {
+    match inst.uop {
+        Uop::ListExchange => Some(inst.args[2]),
+        Uop::StoreObject | Uop::StoreVia => Some(inst.args[1]),
+        _ => None,
+    }
+}
+
+/// A store of a box that can become a store of the raw value.
 struct Store {
     at: usize,
+    boxed: ValueId,
+    displaced: ValueId,
     /// Where what it displaces is released.
     release: usize,
 }
 
-/// Where values are used.
+/// Where values are used. Positions are those of instructions plus one; the end comes after the last.
 struct Uses {
-    /// How often as an input, or at the end.
+    /// How often as an input, or at the start or end.
     inputs: Vec<u32>,
-    /// The last instruction whose exit needs it (the number of instructions: the end), plus one.
-    exits: Vec<u32>,
+    /// Where last.
+    last_input: Vec<u32>,
+    /// The last exit that needs it.
+    last_exit: Vec<u32>,
 }
 
 impl Uses {
     fn new(trace: &Trace) -> Uses {
         let count = trace.insts.len();
+        let end = count as u32 + 1;
         let mut uses = Uses {
             inputs: vec![0; count],
-            exits: vec![0; count],
+            last_input: vec![0; count],
+            last_exit: vec![0; count],
         };
         let mut last = vec![0; trace.snapshots.len()];
         for (i, inst) in trace.insts.iter().enumerate() {
             for arg in inst.inputs() {
-                uses.inputs[arg.index()] += 1;
+                uses.input(*arg, i as u32 + 1);
             }
             if inst.snapshot.is_some() {
                 last[inst.snapshot.index()] = i as u32 + 1;
@@ -78,12 +98,12 @@ impl Uses {
         }
         let kept = trace.entry_slots.iter().map(|entry| entry.value);
         for value in trace.end_args().iter().copied().chain(kept) {
-            uses.inputs[value.index()] += 1;
+            uses.input(value, end);
         }
         if let End::Exit(snapshot) = trace.end
             && snapshot.is_some()
         {
-            last[snapshot.index()] = count as u32 + 1;
+            last[snapshot.index()] = end;
         }
         for (i, &at) in last.iter().enumerate().filter(|(_, at)| **at > 0) {
             let snapshot = SnapshotId(i as u32);
@@ -92,26 +112,37 @@ impl Uses {
                 .iter()
                 .flat_map(|s| [s.object, s.value]);
             for value in trace.snapshot_values(snapshot).chain(stored) {
-                let exits = &mut uses.exits[value.index()];
-                *exits = at.max(*exits);
+                let exit = &mut uses.last_exit[value.index()];
+                *exit = at.max(*exit);
             }
         }
         uses
     }
 
-    /// The exchange at `at`, if it is the only thing that needs the box it stores, and what it displaces is only released.
+    fn input(&mut self, value: ValueId, at: u32) {
+        self.inputs[value.index()] += 1;
+        self.last_input[value.index()] = at;
+    }
+
+    /// The store at `at`, if it is the only thing that needs the box it stores, and what it displaces is only released.
     fn store(&self, trace: &Trace, at: usize) -> Option<Store> {
-        let boxed = trace.insts[at].args[2].index();
-        let made = &trace.insts[boxed];
+        let inst = &trace.insts[at];
+        let boxed = stored(inst)?;
+        let displaced = if inst.has_value() {
+            ValueId(at as u32)
+        } else {
+            inst.args[2]
+        };
+        let made = trace.inst(boxed);
         let alone = made.uop == Uop::BoxFloat
             && !made.sunk
-            && self.inputs[boxed] == 1
-            && self.exits[boxed] <= at as u32;
-        if !alone || self.inputs[at] != 1 || self.exits[at] != 0 {
+            && self.inputs[boxed.index()] == 1
+            && self.last_exit[boxed.index()] <= at as u32;
+        if !alone || self.last_exit[displaced.index()] > at as u32 {
             return None;
         }
         let memory_error = made.snapshot;
-        let between = &trace.insts[boxed + 1..at];
+        let between = &trace.insts[boxed.index() + 1..at];
         if !between
             .iter()
             .all(|inst| may_pass(trace, inst, memory_error))
@@ -120,11 +151,14 @@ impl Uses {
         }
         let release = (at + 1..trace.insts.len().min(at + 4))
             .take_while(|&i| i == at + 1 || is_silent(&trace.insts[i - 1]))
-            .find(|&i| {
-                let inst = &trace.insts[i];
-                matches!(inst.uop, Uop::DecRef | Uop::DecRefPlain) && inst.args[0].index() == at
-            })?;
-        Some(Store { at, release })
+            .find(|&i| trace.insts[i].inputs().contains(&displaced))?;
+        let is_release = matches!(trace.insts[release].uop, Uop::DecRef | Uop::DecRefPlain);
+        (is_release && self.last_input[displaced.index()] == release as u32 + 1).then_some(Store {
+            at,
+            boxed,
+            displaced,
+            release,
+        })
     }
 }
 
