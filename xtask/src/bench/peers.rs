@@ -121,7 +121,7 @@ pub fn measure(
     for ratios in &ratios {
         print!(
             "{:>12}",
-            format!("{:.2} x of {}", geometric_mean(ratios), ratios.len())
+            format!("{:.2} x / {}", geometric_mean(ratios), ratios.len())
         );
     }
     println!();

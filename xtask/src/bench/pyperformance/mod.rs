@@ -236,19 +236,24 @@ impl<'a> Run<'a> {
         );
         let file = folder.join("run");
         let fault = |error: std::io::Error| format!("{}: {error}", folder.display());
-        if options.resume {
-            let started = fs::read_to_string(&file)
-                .map_err(|_| format!("there is no run to resume in {}", folder.display()))?;
-            if started != identity {
-                return Err("Serigraph or the options have changed since that run was started: start another, without --resume".into());
+        // With several interpreters the stopped run may not have come to this one.
+        let started = fs::read_to_string(&file).ok().filter(|_| options.resume);
+        match started {
+            Some(started) if started == identity => {}
+            Some(_) => {
+                return Err(
+                    "Serigraph or the options have changed since that run was started: start another, without --resume"
+                        .into(),
+                );
             }
-        } else {
-            if folder.exists() {
-                fs::remove_dir_all(&folder).map_err(fault)?;
+            None => {
+                if folder.exists() {
+                    fs::remove_dir_all(&folder).map_err(fault)?;
+                }
+                fs::create_dir_all(&folder)
+                    .and_then(|()| fs::write(&file, &identity))
+                    .map_err(fault)?;
             }
-            fs::create_dir_all(&folder)
-                .and_then(|()| fs::write(&file, &identity))
-                .map_err(fault)?;
         }
         Ok(Self {
             setup,
