@@ -36,7 +36,8 @@ pub const SAMPLE: &[&str] = &[
 
 /// The optimiser's passes, for `--pass-off each`.
 pub const PASSES: &[&str] = &[
-    "refcount", "guards", "fold", "unbox", "cse", "memory", "peel", "sink", "lower", "dead",
+    "refcount", "guards", "fold", "unbox", "cse", "memory", "peel", "sink", "reuse", "lower",
+    "dead",
 ];
 
 /// Time a module of the sample may take.
