@@ -3,7 +3,6 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use serigraph_cpython::bytecode::{Adaptive, Opcode};
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::ffi::{self, PyObject};
 use serigraph_cpython::monitoring::{Action, Events, Monitoring};
@@ -12,10 +11,9 @@ use serigraph_cpython::threads::Thread;
 use serigraph_cpython::watch::{
     CodeEvent, CodeWatcher, DictEvent, DictWatcher, FunctionEvent, FunctionWatcher,
 };
-use serigraph_cpython::{api, layout, minor};
+use serigraph_cpython::{heap, layout};
 use serigraph_uops::Reason;
 
-use crate::dependencies::AddressSet;
 use crate::enter::{self, Answer};
 use crate::record::Dependency;
 use crate::{log, state};
@@ -158,11 +156,7 @@ fn on_code(event: CodeEvent, code: *mut PyObject) {
     // SAFETY: the interpreter passes a code object that lives during the call.
     let code = unsafe { CodeRef::from_raw(code) };
     match event {
-        CodeEvent::Create => {
-            if may_loop(code) {
-                instrument(code);
-            }
-        }
+        CodeEvent::Create => instrument(code),
         CodeEvent::Destroy => {
             let address = code.as_ptr().addr();
             let freed = state::with(|s| {
@@ -233,7 +227,7 @@ fn on_function(event: FunctionEvent, function: *mut PyObject, _value: *mut PyObj
 /// Sets JUMP events on a code object, if it loops and can be compiled.
 fn instrument(code: CodeRef) {
     let Some(attached) = attached() else { return };
-    if code.is_generator() || !has_back_edge(code) {
+    if code.is_generator() || !heap::has_back_edge(code) {
         return;
     }
     if !state::with(|s| s.instrumented.insert(code.as_ptr().expose_provenance())) {
@@ -250,91 +244,20 @@ fn instrument(code: CodeRef) {
     }
 }
 
-/// Whether new code might loop: a look at each unit for the opcode, which a cache entry may hold too. Most code of a program that
-/// starts has no loop, and is not worth decoding.
-fn may_loop(code: CodeRef) -> bool {
-    let Some(number) = Opcode::JumpBackward.number(minor()) else {
-        return false;
-    };
-    // SAFETY: the code units of a live code object; the GIL is held, and nothing here changes them.
-    let units =
-        unsafe { std::slice::from_raw_parts(code.first_unit(), code.unit_count() as usize) };
-    // In chunks, so that the compiler can look at many at once.
-    units.chunks(64).any(|chunk| {
-        chunk
-            .iter()
-            .fold(false, |found, unit| found | (*unit as u8 == number))
-    })
-}
-
-fn has_back_edge(code: CodeRef) -> bool {
-    let (mut unit, end) = (0, code.unit_count());
-    while unit < end {
-        // What cannot be read (hidden by another tool's events) is taken for a single unit; a cache entry may then pass for
-        // an instruction, which does no harm.
-        let base = code.adaptive(unit).and_then(Adaptive::base);
-        if base == Some(Opcode::JumpBackward) {
-            return true;
-        }
-        unit += 1 + base.map_or(0, |opcode| opcode.caches(minor()));
-    }
-    false
-}
-
-/// Sets events on all code that exists already: of functions, of running frames, and of what is in their constants.
+/// Sets events on all code that exists already.
 fn instrument_existing() {
-    unsafe extern "C" fn visit(object: *mut PyObject, found: *mut std::ffi::c_void) -> i32 {
-        // SAFETY: the interpreter passes a live object; the argument is the vector below.
-        unsafe {
-            if type_of(object) == api().function_type {
-                let code = *object
-                    .cast::<u8>()
-                    .add(layout().function.code)
-                    .cast::<*mut PyObject>();
-                (*found.cast::<Vec<*mut PyObject>>()).push(code);
-            }
-        }
-        1
-    }
-    let mut pending: Vec<*mut PyObject> = Vec::new();
-    // SAFETY: the visitor matches the argument; the collector is off during the walk.
-    unsafe { (api().visit_heap)(visit, (&raw mut pending).cast()) };
-    for thread in Thread::current().into_iter().flat_map(Thread::all) {
-        let mut frame = thread.current_frame();
-        while let Some(at) = frame {
-            pending.extend(at.code().map(CodeRef::as_ptr));
-            frame = at.previous();
-        }
-    }
-    let mut seen = AddressSet::default();
-    while let Some(object) = pending.pop() {
-        // SAFETY: code objects that live: functions, frames and constants hold them, and nothing runs here that lets go.
-        let Some(code) = (unsafe { CodeRef::from_object(object) }) else {
-            continue;
-        };
-        if !seen.insert(object.addr()) {
-            continue;
-        }
-        instrument(code);
-        pending.extend(code_constants(code));
+    let Some(thread) = Thread::current() else {
+        return;
+    };
+    let found = heap::code_objects(thread);
+    for code in &found {
+        // SAFETY: a code object, which the list holds.
+        instrument(unsafe { CodeRef::from_raw(code.as_ptr()) });
     }
     log!(
         Debug,
         "{} code objects found, {} of them loop",
-        seen.len(),
+        found.len(),
         state::with(|s| s.instrumented.len())
     );
-}
-
-/// The constants of a code object that are code objects.
-fn code_constants(code: CodeRef) -> Vec<*mut PyObject> {
-    let consts = code.consts();
-    // SAFETY: `co_consts` is a tuple.
-    let size = unsafe { ffi::PyTuple_Size(consts) };
-    (0..size)
-        // SAFETY: inside the tuple.
-        .map(|i| unsafe { ffi::PyTuple_GetItem(consts, i) })
-        // SAFETY: a valid object.
-        .filter(|&item| unsafe { type_of(item) } == api().code_type)
-        .collect()
 }

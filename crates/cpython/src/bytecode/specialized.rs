@@ -226,3 +226,22 @@ pub fn instrumented_numbers(minor: Minor) -> impl Iterator<Item = (&'static str,
         .iter()
         .filter_map(move |form| form.numbers[minor as usize].map(|number| (form.name, number)))
 }
+
+/// The least number of an instrumented form. In both versions nothing but these forms has a number as high.
+pub fn first_instrumented(minor: Minor) -> u8 {
+    const FIRST: [u8; 2] = [first(Minor::V312), first(Minor::V313)];
+    FIRST[minor as usize]
+}
+
+const fn first(minor: Minor) -> u8 {
+    let (mut least, mut i) = (u8::MAX, 0);
+    while i < INSTRUMENTED.len() {
+        if let Some(number) = INSTRUMENTED[i].numbers[minor as usize]
+            && number < least
+        {
+            least = number;
+        }
+        i += 1;
+    }
+    least
+}

@@ -1,8 +1,9 @@
-//! Checks of functions, types, instances and generators, on the objects of the same script as [`super::objects`].
+//! Checks of functions, types, instances and generators, on the same samples as [`super::objects`].
 
 use std::ffi::{CStr, c_int, c_void};
 
-use super::objects::{Get, field, pointer};
+use super::objects::{field, pointer};
+use super::samples::Samples;
 use super::{CheckError, attribute, holds, int_attribute, same};
 use crate::ffi::{self, PyObject};
 use crate::layout::Layout;
@@ -11,16 +12,16 @@ use crate::runtime::Runtime;
 use crate::version::Minor;
 
 /// Everything.
-pub(super) fn run(runtime: &Runtime, get: Get<'_>) -> Result<(), CheckError> {
+pub(super) fn run(runtime: &Runtime, samples: &Samples) -> Result<(), CheckError> {
     let layout = &runtime.layout;
-    functions(layout, runtime, get)?;
-    types(layout, runtime, get)?;
-    instances(layout, get)?;
-    generators(layout, get)
+    functions(layout, runtime, samples)?;
+    types(layout, runtime, samples)?;
+    instances(layout, samples)?;
+    generators(layout, samples)
 }
 
-fn functions(layout: &Layout, runtime: &Runtime, get: Get<'_>) -> Result<(), CheckError> {
-    let function = get(c"function")?;
+fn functions(layout: &Layout, runtime: &Runtime, samples: &Samples) -> Result<(), CheckError> {
+    let function = samples.get(c"inner")?;
     let function = function.as_ptr();
     let fields = &layout.function;
     same(
@@ -43,7 +44,7 @@ fn functions(layout: &Layout, runtime: &Runtime, get: Get<'_>) -> Result<(), Che
             pointer(function, offset),
         )?;
     }
-    let inner = get(c"inner")?;
+    let inner = samples.get(c"closure")?;
     let inner = inner.as_ptr();
     let closure = attribute("function.closure", inner, c"__closure__")?;
     same(
@@ -82,7 +83,7 @@ fn functions(layout: &Layout, runtime: &Runtime, get: Get<'_>) -> Result<(), Che
         field::<u32>(function, fields.version) != 0,
     )?;
 
-    let method = get(c"method")?;
+    let method = samples.get(c"method")?;
     let method = method.as_ptr();
     same(
         "the type of bound methods",
@@ -99,11 +100,11 @@ fn functions(layout: &Layout, runtime: &Runtime, get: Get<'_>) -> Result<(), Che
             pointer(method, offset),
         )?;
     }
-    builtins(layout, runtime, get)
+    builtins(layout, runtime, samples)
 }
 
-fn builtins(layout: &Layout, runtime: &Runtime, get: Get<'_>) -> Result<(), CheckError> {
-    let sys = get(c"sys")?;
+fn builtins(layout: &Layout, runtime: &Runtime, samples: &Samples) -> Result<(), CheckError> {
+    let sys = samples.get(c"sys")?;
     let dict = attribute("module.dict", sys.as_ptr(), c"__dict__")?;
     same(
         "module.dict",
@@ -132,7 +133,7 @@ fn builtins(layout: &Layout, runtime: &Runtime, get: Get<'_>) -> Result<(), Chec
     let entry = unsafe { (runtime.api.vectorcall_of)(intern.as_ptr()) };
     let found = field::<usize>(intern.as_ptr(), fields.vectorcall);
     same("builtin_function.vectorcall", entry.addr(), found)?;
-    let append = get(c"append")?;
+    let append = samples.get(c"append")?;
     let append = append.as_ptr();
     let fields = &layout.method_descriptor;
     let list_type = &raw mut ffi::PyList_Type as *mut PyObject;
@@ -169,8 +170,8 @@ unsafe extern "C" fn ignore_type(_: *mut PyObject) -> c_int {
     0
 }
 
-fn types(layout: &Layout, runtime: &Runtime, get: Get<'_>) -> Result<(), CheckError> {
-    let class = get(c"C")?;
+fn types(layout: &Layout, runtime: &Runtime, samples: &Samples) -> Result<(), CheckError> {
+    let class = samples.get(c"C")?;
     let class = class.as_ptr();
     let fields = &layout.type_object;
     // SAFETY: `C` is a class, which lives while these calls are made; the watcher is taken away again.
@@ -363,10 +364,10 @@ unsafe fn slots(layout: &Layout) -> Result<(), CheckError> {
     Ok(())
 }
 
-fn instances(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
-    let instance = get(c"instance")?;
+fn instances(layout: &Layout, samples: &Samples) -> Result<(), CheckError> {
+    let instance = samples.get(c"instance")?;
     let instance = instance.as_ptr();
-    let class = get(c"C")?;
+    let class = samples.get(c"C")?;
     let keys = pointer(class.as_ptr(), layout.type_object.cached_keys);
     same(
         "type_object.cached_keys",
@@ -413,14 +414,14 @@ fn instances(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
     Ok(())
 }
 
-fn generators(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
+fn generators(layout: &Layout, samples: &Samples) -> Result<(), CheckError> {
     let fields = &layout.generator;
     let (created, suspended) = match layout.minor {
         Minor::V312 => (-2_i8, -1_i8),
         Minor::V313 => (-3, -2),
     };
     for (name, state) in [(c"created", created), (c"suspended", suspended)] {
-        let generator = get(name)?;
+        let generator = samples.get(name)?;
         let generator = generator.as_ptr();
         same(
             "generator.state",

@@ -3,6 +3,7 @@
 mod classes;
 mod objects;
 mod running;
+mod samples;
 mod state;
 
 use std::fmt::{self, Debug};
@@ -37,8 +38,11 @@ impl std::error::Error for CheckError {}
 /// Runs every check, and completes what the start finds by experiment.
 pub fn run(candidate: &mut Runtime) -> Result<(), CheckError> {
     state::debug_offsets(candidate)?;
-    objects::run(candidate)?;
-    running::run(candidate)?;
+    {
+        let samples = samples::Samples::make(candidate)?;
+        objects::run(candidate, &samples)?;
+        running::run(candidate, &samples)?;
+    }
     state::threads(candidate)?;
     state::eval_breaker(candidate)?;
     candidate.float_free_list = state::find_float_free_list(candidate);
@@ -83,51 +87,6 @@ fn object(check: &'static str, object: *mut PyObject) -> Result<Owned, CheckErro
             expected: String::from("an object"),
             found: String::from("an exception"),
         }
-    })
-}
-
-/// Runs a script in a namespace of its own, which is returned.
-fn run_script(check: &'static str, script: &std::ffi::CStr) -> Result<Owned, CheckError> {
-    // SAFETY: plain calls of the C API with valid arguments; each result is checked.
-    unsafe {
-        let namespace = object(check, ffi::PyDict_New())?;
-        let builtins = ffi::PyEval_GetBuiltins();
-        if builtins.is_null()
-            || ffi::PyDict_SetItemString(namespace.as_ptr(), c"__builtins__".as_ptr(), builtins)
-                != 0
-        {
-            return object(check, std::ptr::null_mut());
-        }
-        let code = object(
-            check,
-            ffi::Py_CompileString(
-                script.as_ptr(),
-                c"<serigraph checks>".as_ptr(),
-                ffi::Py_file_input,
-            ),
-        )?;
-        object(
-            check,
-            ffi::PyEval_EvalCode(code.as_ptr(), namespace.as_ptr(), namespace.as_ptr()),
-        )?;
-        Ok(namespace)
-    }
-}
-
-/// A name of a namespace that [`run_script`] returned.
-fn item(
-    check: &'static str,
-    namespace: &Owned,
-    name: &std::ffi::CStr,
-) -> Result<Owned, CheckError> {
-    // SAFETY: a lookup in a dict; the result is borrowed and gets its own reference.
-    let found = unsafe {
-        Owned::from_borrowed(ffi::PyDict_GetItemString(namespace.as_ptr(), name.as_ptr()))
-    };
-    found.ok_or_else(|| CheckError {
-        check,
-        expected: format!("{name:?}"),
-        found: String::from("nothing"),
     })
 }
 

@@ -1,56 +1,11 @@
 //! Checks of plain objects: each is made through the C API and read back at the expected offsets.
 
-use std::ffi::CStr;
-
-use super::{CheckError, attribute, classes, holds, int_attribute, item, object, run_script, same};
+use super::samples::Samples;
+use super::{CheckError, attribute, classes, holds, int_attribute, object, same};
 use crate::ffi::{self, PyObject};
 use crate::layout::Layout;
 use crate::memory::read;
-use crate::refs::Owned;
 use crate::runtime::Runtime;
-
-const SCRIPT: &CStr = c"
-class C:
-    def __init__(self):
-        self.first = 1.5
-        self.second = 'two'
-instance = C()
-for _ in range(3):
-    C()
-def function(a, b=2, *, c=3):
-    def inner():
-        return a
-    return inner
-inner = function(1)
-method = instance.__init__
-def generator():
-    yield 1
-created = generator()
-suspended = generator()
-next(suspended)
-ranges = iter(range(3, 30, 4))
-next(ranges)
-items = [1, 2]
-lists = iter(items)
-next(lists)
-done = iter([])
-list(done)
-tuples = iter((5, 6))
-next(tuples)
-from sys import modules
-sys = modules['sys']
-text = 'abc'
-hash(text)
-accent = '\\xe9'
-wide = '\\u20ac'
-dictionary = {'key': text}
-general = {1: text}
-mixed = {text}
-slices = slice(1, 2, 3)
-array = bytearray(b'xyz')
-array += b'w'
-append = list.append
-";
 
 pub(super) fn field<T: Copy>(of: *mut PyObject, offset: usize) -> T {
     // SAFETY: the checks read fields of live objects at offsets inside them; every bit pattern is a valid integer or pointer.
@@ -62,25 +17,15 @@ pub(super) fn pointer(of: *mut PyObject, offset: usize) -> *mut PyObject {
 }
 
 /// Everything.
-pub(super) fn run(runtime: &Runtime) -> Result<(), CheckError> {
+pub(super) fn run(runtime: &Runtime, samples: &Samples) -> Result<(), CheckError> {
     let layout = &runtime.layout;
-    let namespace = run_script("the script of the object checks", SCRIPT)?;
-    let get = |name: &CStr| item("the script of the object checks", &namespace, name);
-    let outcome = numbers(layout)
-        .and_then(|()| sequences(layout, &get))
-        .and_then(|()| strings(layout, &get))
-        .and_then(|()| dicts(layout, &get))
-        .and_then(|()| iterators(layout, runtime, &get))
-        .and_then(|()| classes::run(runtime, &get));
-    // The script's functions and its namespace hold each other. Left to the collector, the suspended generator would be closed
-    // in the middle of the program, before the eyes of its tracer.
-    // SAFETY: the namespace is a dict that only the script knew.
-    unsafe { ffi::PyDict_Clear(namespace.as_ptr()) };
-    outcome
+    numbers(layout)?;
+    sequences(layout, samples)?;
+    strings(layout, samples)?;
+    dicts(layout, samples)?;
+    iterators(layout, runtime, samples)?;
+    classes::run(runtime, samples)
 }
-
-/// Looks up a name of the script.
-pub(super) type Get<'a> = &'a dyn Fn(&CStr) -> Result<Owned, CheckError>;
 
 fn numbers(layout: &Layout) -> Result<(), CheckError> {
     // SAFETY: constructors of the C API; results are checked.
@@ -130,7 +75,7 @@ fn numbers(layout: &Layout) -> Result<(), CheckError> {
     }
 }
 
-fn sequences(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
+fn sequences(layout: &Layout, samples: &Samples) -> Result<(), CheckError> {
     // SAFETY: constructors of the C API; results are checked.
     unsafe {
         let list = object("list", ffi::PyList_New(0))?;
@@ -173,7 +118,7 @@ fn sequences(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
             field::<[u8; 5]>(bytes.as_ptr(), layout.bytes.data),
         )?;
     }
-    let array = get(c"array")?;
+    let array = samples.get(c"array")?;
     same(
         "bytearray.size",
         4,
@@ -184,7 +129,7 @@ fn sequences(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
         *b"xyzw",
         field::<[u8; 4]>(pointer(array.as_ptr(), layout.bytearray.start), 0),
     )?;
-    let slice = get(c"slices")?;
+    let slice = samples.get(c"slices")?;
     for (name, offset, value) in [
         (c"start", layout.slice.start, 1),
         (c"stop", layout.slice.stop, 2),
@@ -204,8 +149,8 @@ fn sequences(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
     Ok(())
 }
 
-fn strings(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
-    let text = get(c"text")?;
+fn strings(layout: &Layout, samples: &Samples) -> Result<(), CheckError> {
+    let text = samples.get(c"text")?;
     let text = text.as_ptr();
     same("str.length", 3, field::<isize>(text, layout.str.length))?;
     // SAFETY: a valid object that has a hash.
@@ -218,7 +163,7 @@ fn strings(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
     )?;
     let state = |of| field::<u32>(of, layout.str.state) >> 2 & 0b1_1111;
     same("str.state of ASCII text", 0b1_1001, state(text))?;
-    let accent = get(c"accent")?;
+    let accent = samples.get(c"accent")?;
     same(
         "str.state of Latin-1 text",
         0b0_1001,
@@ -229,7 +174,7 @@ fn strings(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
         0xe9,
         field::<u8>(accent.as_ptr(), layout.str.compact_data),
     )?;
-    let wide = get(c"wide")?;
+    let wide = samples.get(c"wide")?;
     same("str.state of wide text", 0b0_1010, state(wide.as_ptr()))?;
     same(
         "str.compact_data of wide text",
@@ -238,11 +183,11 @@ fn strings(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
     )
 }
 
-fn dicts(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
-    let text = get(c"text")?;
+fn dicts(layout: &Layout, samples: &Samples) -> Result<(), CheckError> {
+    let text = samples.get(c"text")?;
     let keys_layout = &layout.dict_keys;
     for (name, kind, value_at) in [(c"dictionary", 1_u8, 8), (c"general", 0, 16)] {
-        let dict = get(name)?;
+        let dict = samples.get(name)?;
         let dict = dict.as_ptr();
         same("dict.used", 1, field::<isize>(dict, layout.dict.used))?;
         same(
@@ -295,7 +240,7 @@ fn dicts(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
             pointer(keys, entry + size + value_at),
         )?;
     }
-    let set = get(c"mixed")?;
+    let set = samples.get(c"mixed")?;
     let set = set.as_ptr();
     same("set.fill", 1, field::<isize>(set, layout.set.fill))?;
     same("set.used", 1, field::<isize>(set, layout.set.used))?;
@@ -312,8 +257,8 @@ fn dicts(layout: &Layout, get: Get<'_>) -> Result<(), CheckError> {
     )
 }
 
-fn iterators(layout: &Layout, runtime: &Runtime, get: Get<'_>) -> Result<(), CheckError> {
-    let range = get(c"ranges")?;
+fn iterators(layout: &Layout, runtime: &Runtime, samples: &Samples) -> Result<(), CheckError> {
+    let range = samples.get(c"ranges")?;
     let range = range.as_ptr();
     same(
         "the type of range iterators",
@@ -328,8 +273,8 @@ fn iterators(layout: &Layout, runtime: &Runtime, get: Get<'_>) -> Result<(), Che
         6,
         field::<i64>(range, fields.remaining),
     )?;
-    let list = get(c"lists")?;
-    let items = get(c"items")?;
+    let list = samples.get(c"lists")?;
+    let items = samples.get(c"items")?;
     let fields = &layout.sequence_iterator;
     same(
         "the type of list iterators",
@@ -349,9 +294,9 @@ fn iterators(layout: &Layout, runtime: &Runtime, get: Get<'_>) -> Result<(), Che
     same(
         "list_iterator.sequence when exhausted",
         std::ptr::null_mut(),
-        pointer(get(c"done")?.as_ptr(), fields.sequence),
+        pointer(samples.get(c"done")?.as_ptr(), fields.sequence),
     )?;
-    let tuple = get(c"tuples")?;
+    let tuple = samples.get(c"tuples")?;
     same(
         "the type of tuple iterators",
         runtime.api.tuple_iterator_type,

@@ -1,10 +1,11 @@
 //! Checks of what only a running frame shows: frames, code objects, the thread state.
 
 use std::cell::Cell;
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 use std::ptr;
 
-use super::{CheckError, attribute, holds, int_attribute, item, object, run_script, same};
+use super::samples::Samples;
+use super::{CheckError, attribute, holds, int_attribute, object, same};
 use crate::bytecode::{Adaptive, Opcode};
 use crate::ffi::{self, PyObject};
 use crate::memory::read;
@@ -12,22 +13,8 @@ use crate::refs::Owned;
 use crate::runtime::Runtime;
 use crate::version::Minor;
 
-/// `outer` calls `inner`, which calls the probe with both functions, when every call is specialised.
-const SCRIPT: &CStr = c"
-def inner(probe, outer, marker, /, unused=0, *, only=1):
-    'two constants'
-    local = marker
-    try:
-        return probe(inner, outer, local, 3.25)
-    except KeyError:
-        pass
-def outer(probe, marker):
-    return inner(probe, outer, marker)
-def depth(probe, marker):
-    for _ in range(40):
-        outer(lambda *arguments: None, marker)
-    return outer(probe, marker)
-";
+/// Calls until each call and each lookup is specialised.
+const WARM: u32 = 40;
 
 type Outcome = Result<(), CheckError>;
 
@@ -44,17 +31,15 @@ fn field<T: Copy>(of: *const u8, offset: usize) -> T {
 }
 
 /// Everything.
-pub(super) fn run(runtime: &Runtime) -> Outcome {
-    const CHECK: &str = "the script of the frame checks";
-    let namespace = run_script(CHECK, SCRIPT)?;
-    let entry = item(CHECK, &namespace, c"depth")?;
+pub(super) fn run(runtime: &Runtime, samples: &Samples) -> Outcome {
+    const CHECK: &str = "the calls of the frame checks";
+    let outer = samples.get(c"outer")?;
     let mut definition = ffi::PyMethodDef {
         ml_name: c"probe".as_ptr(),
         ml_meth: ffi::PyMethodDefPointer { PyCFunction: probe },
         ml_flags: ffi::METH_VARARGS,
         ml_doc: ptr::null(),
     };
-    RUNTIME.set(Some(runtime));
     // SAFETY: plain calls of the C API; the definition outlives the function made from it, which nobody keeps.
     let called = unsafe {
         let callable = object(
@@ -66,10 +51,17 @@ pub(super) fn run(runtime: &Runtime) -> Outcome {
             CHECK,
             ffi::PyTuple_Pack(2, callable.as_ptr(), marker.as_ptr()),
         )?;
-        object(
-            CHECK,
-            ffi::PyObject_Call(entry.as_ptr(), arguments.as_ptr(), ptr::null_mut()),
-        )
+        let call = || {
+            object(
+                CHECK,
+                ffi::PyObject_Call(outer.as_ptr(), arguments.as_ptr(), ptr::null_mut()),
+            )
+        };
+        for _ in 0..WARM {
+            call()?;
+        }
+        RUNTIME.set(Some(runtime));
+        call()
     };
     RUNTIME.set(None);
     called?;
@@ -78,6 +70,7 @@ pub(super) fn run(runtime: &Runtime) -> Outcome {
         .unwrap_or_else(|| holds(CHECK, "a call of the probe", false))
 }
 
+/// Called by `inner`; does nothing while [`run`] warms up.
 unsafe extern "C" fn probe(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
     if let Some(runtime) = RUNTIME.get() {
         // SAFETY: the runtime is borrowed by `run`, which is on the stack.
