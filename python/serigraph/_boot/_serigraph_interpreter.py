@@ -1,7 +1,7 @@
 # What this interpreter is, and whether Serigraph supports it.
 #
 # The `serigraph` program runs this text in interpreters that it looks at, and the start-up step
-# imports it: it must run on any Python, however old.
+# imports it where it does not know the interpreter: it must run on any Python, however old.
 
 import sys
 
@@ -40,3 +40,17 @@ def _machine():
     import os
 
     return os.uname()[4]
+
+
+def start_again(fields):
+    """Lets the program look for another interpreter, or explain that there is none."""
+    import os
+
+    own = [word for key in ("python", "threshold") if key in fields for word in ("--" + key, fields[key])]
+    own += ["--" + key for key in ("off", "stats") if key in fields]
+    os.environ["SERIGRAPH_BOOT"] = "refused"
+    arguments = getattr(sys, "orig_argv", None)
+    if arguments is None:
+        with open("/proc/self/cmdline", "rb") as words:
+            arguments = words.read().split(b"\0")[:-1]
+    os.execv(fields["program"], ["serigraph"] + own + arguments[1:])
