@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::ffi::{c_int, c_void};
 
-use crate::bytecode::{Adaptive, Opcode, first_instrumented};
+use crate::bytecode;
 use crate::code::CodeRef;
 use crate::ffi::PyObject;
 use crate::frame::FramePtr;
@@ -83,37 +83,8 @@ pub fn code_objects(thread: Thread) -> Vec<Owned> {
 /// Whether a code object has a back edge that polls, so that JUMP events make sense on it. Reads the running bytecode; no
 /// validation needed, none done.
 pub fn has_back_edge(code: CodeRef) -> bool {
-    if !may_have_back_edge(code) {
-        return false;
-    }
-    let (mut unit, end) = (0, code.unit_count());
-    while unit < end {
-        // What other tools' LINE and INSTRUCTION events hide is taken for a single unit: a cache may then pass for an
-        // instruction, which makes the answer true too often, never too seldom by more than the hidden jump itself.
-        let base = code.adaptive(unit).and_then(Adaptive::base);
-        if base == Some(Opcode::JumpBackward) {
-            return true;
-        }
-        unit += 1 + base.map_or(0, |opcode| opcode.caches(minor()));
-    }
-    false
-}
-
-/// A quick look at the opcode byte of each unit, caches too, for one that might be or hide the jump. Most code of a program that
-/// starts has none, and is not worth decoding.
-fn may_have_back_edge(code: CodeRef) -> bool {
-    let Some(jump) = Opcode::JumpBackward.number(minor()) else {
-        return false;
-    };
-    let instrumented = first_instrumented(minor());
     // SAFETY: the code units of a live code object; the GIL is held, and nothing here changes them.
     let units =
         unsafe { std::slice::from_raw_parts(code.first_unit(), code.unit_count() as usize) };
-    // In chunks, so that the compiler can look at many at once.
-    units.chunks(64).any(|chunk| {
-        chunk.iter().fold(false, |found, unit| {
-            let opcode = *unit as u8;
-            found | (opcode == jump) | (opcode >= instrumented)
-        })
-    })
+    bytecode::has_back_edge(minor(), units)
 }

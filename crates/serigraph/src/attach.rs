@@ -15,6 +15,7 @@ use serigraph_cpython::{heap, layout};
 use serigraph_uops::Reason;
 
 use crate::enter::{self, Answer};
+use crate::header::Due;
 use crate::record::Dependency;
 use crate::{log, state};
 
@@ -137,6 +138,12 @@ pub fn watch(dependency: &Dependency, trace: u32) -> bool {
 fn on_jump(code: CodeRef, from: u32, to: u32) -> Action {
     if to > from {
         return Action::Disable;
+    }
+    // Most back edges of most programs are counted, and that is all.
+    match enter::count(code, to) {
+        Due::Wait => return Action::Continue,
+        Due::Never => return Action::Disable,
+        Due::Look => {}
     }
     let Some(thread) = Thread::current() else {
         return Action::Continue;

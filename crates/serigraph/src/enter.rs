@@ -37,7 +37,26 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A back edge to `header` was taken in this frame.
+/// Counts a back edge to `header`, if that is all that is to be done.
+#[inline]
+pub fn count(code: CodeRef, header: u32) -> Due {
+    state::with(|s| {
+        s.stats.jump_events += 1;
+        if !s.on {
+            return Due::Wait;
+        }
+        let limits = &s.options.limits;
+        let data = s.codes.entry(code.as_ptr().addr()).or_default();
+        let header = data.header(header, limits);
+        if header.executors.is_empty() {
+            header.count()
+        } else {
+            Due::Look
+        }
+    })
+}
+
+/// A back edge to `header` was taken in this frame, and [`count`] has asked for a look: a trace is entered or recorded.
 ///
 /// # Safety
 /// Called in the monitoring callback of that jump; `frame` is the current frame of `thread`, which is the running one, and
@@ -50,44 +69,41 @@ pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, heade
         Enter(Rc<Compiled>),
     }
     let next = state::with(|s| {
-        s.stats.jump_events += 1;
-        if !s.on {
-            return Next::GoOn;
-        }
         let address = code.as_ptr().addr();
         let limits = &s.options.limits;
         let header = s.codes.entry(address).or_default().header(header, limits);
-        if !header.executors.is_empty() {
-            let ids: &[u32] = &header.executors;
-            let mut reason = Reason::EntryTypes;
-            for &id in ids {
-                if let Some(trace) = s.traces.get(id)
-                    && trace.compiled.accepts(frame)
-                {
-                    if trace.compiled.is_exposed(frame) {
-                        reason = Reason::FrameObject;
-                        continue;
-                    }
-                    header.entries.accepted();
-                    return Next::Enter(trace.compiled.clone());
+        if header.executors.is_empty() {
+            return Next::Record;
+        }
+        let ids: &[u32] = &header.executors;
+        let mut reason = Reason::EntryTypes;
+        for &id in ids {
+            if let Some(trace) = s.traces.get(id)
+                && trace.compiled.accepts(frame)
+            {
+                if trace.compiled.is_exposed(frame) {
+                    reason = Reason::FrameObject;
+                    continue;
                 }
+                header.entries.accepted();
+                return Next::Enter(trace.compiled.clone());
             }
-            s.stats.not_entered.count(reason);
-            if !header.entries.refused() {
-                let (ids, ip) = (header.executors.clone(), header.ip);
-                for id in ids {
-                    s.retire(id, Reason::NotPaying);
-                }
-                if let Some(header) = s.code(code).find_mut(ip) {
-                    header.blacklisted = true;
-                }
-                return Next::GoOn;
+        }
+        s.stats.not_entered.count(reason);
+        if !header.entries.refused() {
+            let (ids, ip) = (header.executors.clone(), header.ip);
+            for id in ids {
+                s.retire(id, Reason::NotPaying);
             }
+            if let Some(header) = s.code(code).find_mut(ip) {
+                header.blacklisted = true;
+            }
+            return Next::GoOn;
         }
         match header.count() {
             Due::Wait => Next::GoOn,
             Due::Never => Next::Disable,
-            Due::Record => Next::Record,
+            Due::Look => Next::Record,
         }
     });
     match next {

@@ -38,8 +38,8 @@ pub struct Header {
 pub enum Due {
     /// Nothing yet.
     Wait,
-    /// A recording.
-    Record,
+    /// More than counting: a recording, or a trace to be entered.
+    Look,
     /// Its events may be switched off.
     Never,
 }
@@ -71,7 +71,7 @@ impl Header {
         }
         self.counter = self.counter.saturating_add(1);
         if self.counter >= self.due {
-            Due::Record
+            Due::Look
         } else {
             Due::Wait
         }
@@ -200,7 +200,7 @@ mod tests {
         let mut header = Header::new(7, &limits);
         assert_eq!(
             [header.count(), header.count(), header.count()],
-            [Due::Wait, Due::Wait, Due::Record]
+            [Due::Wait, Due::Wait, Due::Look]
         );
     }
 
@@ -211,7 +211,7 @@ mod tests {
         for _ in 0..3 {
             header.counter = 3;
             header.ended(&limits);
-            assert_eq!((header.count(), header.attempts), (Due::Record, 0));
+            assert_eq!((header.count(), header.attempts), (Due::Look, 0));
         }
         header.ended(&limits);
         assert_eq!((header.count(), header.attempts), (Due::Wait, 1));

@@ -176,7 +176,7 @@ static BY_NUMBER: [[Option<Opcode>; 256]; 2] = [by_number(Minor::V312), by_numbe
 impl Opcode {
     /// The opcode that has this number in `co_code` (de-specialised, de-instrumented bytes).
     #[inline]
-    pub fn from_number(minor: Minor, number: u8) -> Option<Opcode> {
+    pub const fn from_number(minor: Minor, number: u8) -> Option<Opcode> {
         BY_NUMBER[minor as usize][number as usize]
     }
 
@@ -192,8 +192,8 @@ impl Opcode {
 
     /// How many inline cache units follow the instruction.
     #[inline]
-    pub fn caches(self, minor: Minor) -> u32 {
-        u32::from(Self::CACHES[self as usize][minor as usize])
+    pub const fn caches(self, minor: Minor) -> u32 {
+        Self::CACHES[self as usize][minor as usize] as u32
     }
 
     /// How this opcode moves the instruction pointer by its oparg, if it does.

@@ -205,7 +205,7 @@ impl Adaptive {
 
 impl Specialized {
     /// The generic opcode this is a form of.
-    pub fn base(self) -> Opcode {
+    pub const fn base(self) -> Opcode {
         Self::BASES[self as usize]
     }
 
@@ -227,21 +227,46 @@ pub fn instrumented_numbers(minor: Minor) -> impl Iterator<Item = (&'static str,
         .filter_map(move |form| form.numbers[minor as usize].map(|number| (form.name, number)))
 }
 
-/// The least number of an instrumented form. In both versions nothing but these forms has a number as high.
-pub fn first_instrumented(minor: Minor) -> u8 {
-    const FIRST: [u8; 2] = [first(Minor::V312), first(Minor::V313)];
-    FIRST[minor as usize]
+/// For each byte of the running code array: how many units its instruction takes, and [`BACK_EDGE`] if it is a back edge. What is not
+/// known, or hidden by a tool's LINE or INSTRUCTION events, takes one.
+static STEPS: [[u8; 256]; 2] = [steps(Minor::V312), steps(Minor::V313)];
+
+const BACK_EDGE: u8 = 0x80;
+
+const fn steps(minor: Minor) -> [u8; 256] {
+    let forms = table(minor);
+    let mut steps = [1; 256];
+    let mut number = 0;
+    while number < 256 {
+        let base = match forms[number] {
+            Some(Adaptive::Base(opcode)) => Some(opcode),
+            Some(Adaptive::Specialized(form)) => Some(form.base()),
+            Some(Adaptive::Instrumented(base)) => base,
+            None => Opcode::from_number(minor, number as u8),
+        };
+        if let Some(opcode) = base {
+            steps[number] += opcode.caches(minor) as u8;
+            if matches!(opcode, Opcode::JumpBackward) {
+                steps[number] |= BACK_EDGE;
+            }
+        }
+        number += 1;
+    }
+    steps
 }
 
-const fn first(minor: Minor) -> u8 {
-    let (mut least, mut i) = (u8::MAX, 0);
-    while i < INSTRUMENTED.len() {
-        if let Some(number) = INSTRUMENTED[i].numbers[minor as usize]
-            && number < least
-        {
-            least = number;
+/// Whether there is a back edge among these units of running code. What is hidden by other tools' events is taken for a
+/// single unit: a cache may then pass for an instruction, which makes the answer true too often, never too seldom by more
+/// than the hidden jump itself.
+pub fn has_back_edge(minor: Minor, units: &[u16]) -> bool {
+    let steps = &STEPS[minor as usize];
+    let mut at = 0;
+    while let Some(&unit) = units.get(at) {
+        let step = steps[usize::from(unit as u8)];
+        if step & BACK_EDGE != 0 {
+            return true;
         }
-        i += 1;
+        at += usize::from(step);
     }
-    least
+    false
 }
