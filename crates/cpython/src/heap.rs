@@ -16,17 +16,17 @@ use crate::runtime::{api, layout, minor};
 use crate::threads::Thread;
 
 /// What the walk collects: each code object once, with a reference of its own.
-#[derive(Default)]
 struct Found {
     seen: HashSet<usize>,
     codes: Vec<Owned>,
+    pending: Vec<*mut PyObject>,
 }
 
 impl Found {
     /// Adds a code object and those in its constants; what is not a code object is passed over.
     fn add(&mut self, object: *mut PyObject) {
-        let mut pending = vec![object];
-        while let Some(object) = pending.pop() {
+        self.pending.push(object);
+        while let Some(object) = self.pending.pop() {
             // SAFETY: the callers and the loop below pass valid objects.
             let Some(code) = (unsafe { CodeRef::from_object(object) }) else {
                 continue;
@@ -36,7 +36,8 @@ impl Found {
             }
             // SAFETY: as above.
             self.codes.extend(unsafe { Owned::from_borrowed(object) });
-            pending.extend((0..code.const_count()).map(|index| code.constant(index)));
+            let constants = (0..code.const_count()).map(|index| code.constant(index));
+            self.pending.extend(constants);
         }
     }
 }
@@ -68,7 +69,11 @@ unsafe extern "C" fn visit(object: *mut PyObject, found: *mut c_void) -> c_int {
 /// The code objects of all functions, generators and running frames, and of their constants. The GIL must be held by
 /// `thread`, which is the running one.
 pub fn code_objects(thread: Thread) -> Vec<Owned> {
-    let mut found = Found::default();
+    let mut found = Found {
+        seen: HashSet::with_capacity(1024),
+        codes: Vec::with_capacity(1024),
+        pending: Vec::new(),
+    };
     // SAFETY: the visitor matches the argument, and does not touch the collector.
     unsafe { (api().visit_heap)(visit, (&raw mut found).cast()) };
     for thread in thread.all() {

@@ -2,11 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Instant;
 
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::frame::FramePtr;
-use serigraph_cpython::threads::Thread;
+use serigraph_cpython::threads::{Thread, processor_time};
 use serigraph_cpython::{Owned, ffi, layout};
 use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget};
 use serigraph_stencil::{CodeError, StencilTable};
@@ -136,11 +135,14 @@ struct Front {
     allocate_ns: u64,
 }
 
-/// Optimises and allocates. Touches nothing but its arguments.
+/// Traces with more instructions are rare.
+const USUAL_INSTS: usize = 2000;
+
+/// Optimises and allocates. Touches nothing but its arguments, and the buffers of the allocator.
 fn front(
     job: &Job,
     tree: Option<&Compiled>,
-    target: Option<&Rc<Compiled>>,
+    linked: Option<&Rc<Compiled>>,
 ) -> Result<Front, Reason> {
     let types = host_types();
     let (passes, random_seed) = state::with(|s| (s.options.passes, s.options.random_registers));
@@ -148,9 +150,9 @@ fn front(
         passes,
         report: None,
     };
-    let began = Instant::now();
+    let began = processor_time();
     let mut trace = job.trace.clone();
-    let trace = match target {
+    let trace = match linked {
         None => opt::optimise_loop(trace, &types, &options)?,
         Some(target) => {
             link(&mut trace, target.id, &target.trace, &types)?;
@@ -167,27 +169,30 @@ fn front(
         log!(Error, "{error}\n{trace}");
         Reason::VerifierFailed
     })?;
-    let optimised = Instant::now();
+    let optimised = processor_time();
     let request = regalloc::Request {
         entry: &job.entry,
-        link: target
+        link: linked
             .and_then(|t| t.machine.loop_entry.as_ref())
             .map(|(_, entry)| entry),
         max_slots: MAX_SLOTS,
         random_seed,
     };
-    let allocation = regalloc::allocate(
-        &trace,
-        &request,
-        &StencilTarget::new(StencilTable::select()),
-    )?;
+    let mut allocator = state::with(|s| s.allocator.take()).unwrap_or_default();
+    let target = &StencilTarget::new(StencilTable::select());
+    let allocation = allocator.run(&trace, &request, target);
+    // The buffers of an unusually long trace are not worth keeping.
+    if trace.insts.len() <= USUAL_INSTS {
+        state::with(|s| s.allocator = Some(allocator));
+    }
+    let allocation = allocation?;
     Ok(Front {
         trace,
         exits,
         allocation,
-        target: target.cloned(),
-        optimise_ns: (optimised - began).as_nanos() as u64,
-        allocate_ns: optimised.elapsed().as_nanos() as u64,
+        target: linked.cloned(),
+        optimise_ns: optimised.saturating_sub(began).as_nanos() as u64,
+        allocate_ns: processor_time().saturating_sub(optimised).as_nanos() as u64,
     })
 }
 
@@ -223,7 +228,7 @@ fn located_plans(front: &Front) -> Result<(Plans<Location>, Vec<PlanId>), Reason
         allocation,
         ..
     } = front;
-    let mut plans = Plans::default();
+    let mut plans = Plans::with_room_for(&exits.plans, exits.exits.iter().map(|&(_, plan)| plan));
     let mut ids = Vec::with_capacity(allocation.exits.len());
     if exits.exits.len() != allocation.exits.len() {
         log!(
@@ -364,7 +369,7 @@ fn install(
         let Some(job) = outer.take() else {
             unreachable!("taken once")
         };
-        let began = Instant::now();
+        let began = processor_time();
         let count = allocation.exits.len() as u32;
         let first_exit = s.traces.reserve_exits(count);
         let context = EmitContext {
@@ -378,12 +383,29 @@ fn install(
         let emitter = s
             .emitter
             .get_or_insert_with(|| Emitter::new(StencilTable::select()));
-        let emitted = match &mut s.memory {
-            Some(memory) => emitter
-                .emit(&trace, &allocation, &context, memory)
-                .map_err(reason_of),
-            None => Err(Reason::OutOfMemory),
+        let parent = match job.kind {
+            Kind::Root => None,
+            Kind::Side { parent, exit } => s
+                .traces
+                .get(parent)
+                .map(|parent| (parent.compiled.clone(), exit as usize)),
         };
+        let emitted = match (&mut s.memory, &parent) {
+            (Some(memory), None) => emitter.emit(&trace, &allocation, &context, memory),
+            // Nothing runs until the trace is in the tables too.
+            (Some(memory), Some((parent, exit))) => {
+                memory.together(parent.machine.code.block(), |memory| {
+                    let machine = emitter.emit(&trace, &allocation, &context, memory)?;
+                    let linked = parent.machine.link_exit(memory, *exit, machine.entry());
+                    if linked.is_err() {
+                        memory.free(machine.code.block());
+                    }
+                    linked.map(|()| machine)
+                })
+            }
+            (None, _) => Err(CodeError::Unusable),
+        };
+        let emitted = emitted.map_err(reason_of);
         let machine = match emitted {
             Ok(machine) => machine,
             Err(reason) => {
@@ -392,7 +414,7 @@ fn install(
                 return Err((reason, job.constants));
             }
         };
-        let emitted = Instant::now();
+        let emitted = processor_time();
         let exits: Vec<Exit> = machine
             .exits
             .iter()
@@ -467,35 +489,18 @@ fn install(
         if let Some(root) = s.traces.get_mut(root) {
             root.payoff.grow(work);
         }
-        match job.kind {
-            Kind::Root => {
-                let limits = &s.options.limits;
-                s.codes
-                    .entry(job.code.as_ptr().addr())
-                    .or_default()
-                    .header(job.ip, limits)
-                    .compiled(id, limits);
-            }
-            Kind::Side { parent, exit } => {
-                let linked = match (s.traces.get(parent), &mut s.memory) {
-                    (Some(parent), Some(memory)) => parent.compiled.machine.link_exit(
-                        memory,
-                        exit as usize,
-                        compiled.machine.entry(),
-                    ),
-                    _ => Ok(()),
-                };
-                if let Err(error) = linked {
-                    // The side trace is not reached, that is all; the exit does what it did before.
-                    let reason = reason_of(error);
-                    s.retire(id, reason);
-                }
-            }
+        if let Kind::Root = job.kind {
+            let limits = &s.options.limits;
+            s.codes
+                .entry(job.code.as_ptr().addr())
+                .or_default()
+                .header(job.ip, limits)
+                .compiled(id, limits);
         }
         s.stats.optimise_ns += optimise_ns;
         s.stats.allocate_ns += allocate_ns;
-        s.stats.emit_ns += (emitted - began).as_nanos() as u64;
-        s.stats.install_ns += emitted.elapsed().as_nanos() as u64;
+        s.stats.emit_ns += emitted.saturating_sub(began).as_nanos() as u64;
+        s.stats.install_ns += processor_time().saturating_sub(emitted).as_nanos() as u64;
         Ok(id)
     })
 }

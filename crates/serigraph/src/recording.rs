@@ -6,7 +6,7 @@ use serigraph_cpython::bytecode::ValidatedCode;
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::ffi::PyObject;
 use serigraph_cpython::frame::FramePtr;
-use serigraph_cpython::threads::Thread;
+use serigraph_cpython::threads::{Thread, processor_time};
 use serigraph_cpython::{ffi, poll};
 
 use crate::attach;
@@ -140,10 +140,10 @@ pub unsafe fn record(
                 .map(|limit| s.stats.recordings as u32 % limit.saturating_add(1))
         }),
     };
-    let began = std::time::Instant::now();
+    let began = processor_time();
     // SAFETY: by the caller's promise.
     let recording = unsafe { record::record(request) };
-    let took = began.elapsed().as_nanos() as u64;
+    let took = processor_time().saturating_sub(began).as_nanos() as u64;
     state::with(|s| {
         s.recording.retain(|&t| t != address);
         s.stats.record_ns += took;

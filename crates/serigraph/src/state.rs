@@ -7,6 +7,7 @@ use serigraph_cpython::code::CodeRef;
 use serigraph_emit::Emitter;
 use serigraph_stencil::CodeMemory;
 use serigraph_trace::exit::Scratch;
+use serigraph_trace::regalloc::Allocator;
 use serigraph_uops::Reason;
 
 use crate::dependencies::{AddressSet, Dependencies};
@@ -48,6 +49,8 @@ pub struct State {
     pub emitter: Option<Emitter>,
     /// What restoring a frame needs; kept for its buffers, and away while it is used.
     pub scratch: Scratch,
+    /// Chooses registers; kept for its buffers, and lent while it works.
+    pub allocator: Option<Allocator>,
 }
 
 static STATE: GilCell<Option<State>> = GilCell::new(None);
@@ -88,6 +91,7 @@ impl State {
             traces: Traces::new(),
             emitter: None,
             scratch: Scratch::default(),
+            allocator: None,
         });
     }
 

@@ -48,6 +48,15 @@ impl Block {
     }
 }
 
+/// Writes that share one pair of protection changes, as ranges of pages.
+#[derive(Clone, Copy, Debug)]
+struct Together {
+    /// What will be written besides the first write.
+    also: (usize, usize),
+    /// What is writable, from the first write on.
+    open: Option<(usize, usize)>,
+}
+
 const PAGE: usize = 4096;
 /// The distance between call stubs, and the least alignment of a trace.
 const UNIT: usize = 16;
@@ -66,6 +75,8 @@ pub struct CodeMemory {
     free: Vec<Block>,
     used: usize,
     usable: bool,
+    /// See [`CodeMemory::together`].
+    together: Option<Together>,
     calls: [usize; CallTarget::COUNT],
     helpers: Vec<usize>,
     data: [usize; 4],
@@ -116,6 +127,7 @@ impl CodeMemory {
             }],
             used: 0,
             usable: true,
+            together: None,
             calls: [0; CallTarget::COUNT],
             helpers: Vec::with_capacity(helpers.len()),
             data: [
@@ -330,6 +342,24 @@ impl CodeMemory {
         result.map_err(|_| CodeError::Distance)
     }
 
+    /// Does what `f` does, with one pair of protection changes for the first write and one to `also`, wherever the two are: all pages
+    /// from the one to the other are changed. They are executable again when this returns.
+    pub fn together<R>(
+        &mut self,
+        also: Block,
+        f: impl FnOnce(&mut CodeMemory) -> Result<R, CodeError>,
+    ) -> Result<R, CodeError> {
+        self.together = Some(Together {
+            also: pages_of(also.offset as usize, (also.offset + also.size) as usize),
+            open: None,
+        });
+        let result = f(self);
+        match self.together.take().and_then(|together| together.open) {
+            Some(pages) => self.seal(pages).and(result),
+            None => result,
+        }
+    }
+
     /// The one door to the bytes: makes the pages of a range writable, changes them, and makes them executable.
     fn write(
         &mut self,
@@ -340,25 +370,66 @@ impl CodeMemory {
         if !self.usable {
             return Err(CodeError::Unusable);
         }
-        let first_page = start / PAGE * PAGE;
-        let length = end.next_multiple_of(PAGE) - first_page;
-        // SAFETY: the pages are inside the reservation.
-        let pages = unsafe { self.base.as_ptr().add(first_page) }.cast();
-        // SAFETY: the pages belong to this value; that no thread executes them now is the contract of the callers' callers.
-        unsafe { mprotect(pages, length, MprotectFlags::READ | MprotectFlags::WRITE) }
-            .map_err(CodeError::Unseal)?;
-        // SAFETY: the range is inside the pages just made writable, and `&mut self` excludes other references.
+        let mut pages = pages_of(start, end);
+        match &mut self.together {
+            Some(Together {
+                open: Some(open), ..
+            }) if open.0 <= pages.0 && pages.1 <= open.1 => {}
+            Some(together) => {
+                let (first, last) = together.open.unwrap_or(together.also);
+                pages = (pages.0.min(first), pages.1.max(last));
+                // Also if it is refused: a part may be writable.
+                together.open = Some(pages);
+                self.unseal(pages)?;
+            }
+            None => self.unseal(pages)?,
+        }
+        // SAFETY: the range is inside pages that are writable, and `&mut self` excludes other references.
         change(unsafe {
             std::slice::from_raw_parts_mut(self.base.as_ptr().add(start), end - start)
         });
-        // SAFETY: as above.
-        unsafe { mprotect(pages, length, MprotectFlags::READ | MprotectFlags::EXEC) }.map_err(
-            |errno| {
-                self.usable = false;
-                CodeError::Seal(errno)
-            },
-        )
+        match self.together {
+            Some(_) => Ok(()),
+            None => self.seal(pages),
+        }
     }
+
+    /// Makes pages writable.
+    fn unseal(&self, (start, end): (usize, usize)) -> Result<(), CodeError> {
+        // SAFETY: the pages are inside the reservation and belong to this value; that no thread executes them now is the contract
+        // of the callers' callers.
+        unsafe {
+            let pages = self.base.as_ptr().add(start).cast();
+            mprotect(
+                pages,
+                end - start,
+                MprotectFlags::READ | MprotectFlags::WRITE,
+            )
+        }
+        .map_err(CodeError::Unseal)
+    }
+
+    /// Makes pages executable.
+    fn seal(&mut self, (start, end): (usize, usize)) -> Result<(), CodeError> {
+        // SAFETY: the pages are inside the reservation and belong to this value.
+        unsafe {
+            let pages = self.base.as_ptr().add(start).cast();
+            mprotect(
+                pages,
+                end - start,
+                MprotectFlags::READ | MprotectFlags::EXEC,
+            )
+        }
+        .map_err(|errno| {
+            self.usable = false;
+            CodeError::Seal(errno)
+        })
+    }
+}
+
+/// The pages of a range: the start of the first and the end of the last.
+fn pages_of(start: usize, end: usize) -> (usize, usize) {
+    (start / PAGE * PAGE, end.next_multiple_of(PAGE))
 }
 
 impl Drop for CodeMemory {

@@ -93,6 +93,37 @@ fn no_page_is_writable_and_executable() {
 }
 
 #[test]
+fn a_side_trace_and_its_link_share_one_pair_of_protection_changes() {
+    let mut memory = memory(1 << 20);
+    let (code, guard, _) = guarded(&mut memory, 1, 7);
+    let eight = start(&mut memory, 8, &code);
+    let far = memory.used() + 3 * 4096;
+    while memory.used() < far {
+        guarded(&mut memory, 1, 7);
+    }
+    let (block, sealed) = (code.block(), vec!["r-xp".to_string(), "---p".to_string()]);
+    let made = memory.together(block, |memory| {
+        let (side, ..) = guarded(memory, 10, 9);
+        // Both ends of the range, and all between, are open, and none of it can run.
+        assert_eq!(protections(memory)[0], "rw-p");
+        code.link(memory, guard, side.entry())?;
+        assert_eq!(protections(memory), ["rw-p", "---p"]);
+        Ok(())
+    });
+    assert!(made.is_ok());
+    assert_eq!(protections(&memory), sealed);
+    assert_eq!(run(&eight), 10);
+
+    let failed: Result<(), CodeError> = memory.together(block, |memory| {
+        guarded(memory, 20, 9);
+        Err(CodeError::Distance)
+    });
+    assert!(failed.is_err());
+    assert_eq!(protections(&memory), sealed);
+    assert_eq!(run(&eight), 10);
+}
+
+#[test]
 fn exits_are_linked_and_unlinked() {
     let mut memory = memory(1 << 20);
     let (code, guard, end) = guarded(&mut memory, 1, 7);

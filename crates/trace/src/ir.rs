@@ -275,6 +275,14 @@ impl Trace {
             end: End::Exit(SnapshotId::NONE),
         }
     }
+    /// Makes room for so many instructions, and what usually comes with them.
+    pub fn reserve(&mut self, insts: usize) {
+        let snapshots = insts / 4;
+        self.insts.reserve(insts);
+        self.snapshots.reserve(snapshots);
+        self.frame_states.reserve(snapshots);
+        self.slot_values.reserve(8 * snapshots);
+    }
     /// Appends an instruction and names its value.
     #[inline]
     pub fn push(&mut self, inst: Inst) -> ValueId {

@@ -1,10 +1,10 @@
-//! What compiling costs: nanoseconds for each recorded uop, by stage.
+//! What compiling costs: nanoseconds for each recorded uop, by stage; and instructions, which repeat exactly.
 
 use serde_json::{Value, json};
 
 use super::kernels::{sample, wanted};
 use super::statistics::median;
-use super::{Options, Setup};
+use super::{Options, Setup, instructions};
 use crate::interpreters::{Interpreter, Mode};
 
 /// Nanoseconds a recorded uop may cost: recorded; everything after it; copied and patched.
@@ -85,6 +85,7 @@ pub fn measure(
         let verdict = if reached <= goal { "met" } else { "MISSED" };
         println!("{what}: {reached:.0} ns a uop, at most {goal:.0}: {verdict}");
     }
+    results.insert("instructions".into(), instructions::measure(interpreter)?);
     Ok(Value::Object(results))
 }
 

@@ -9,6 +9,7 @@ mod charts;
 mod cold;
 mod compile;
 mod environment;
+mod instructions;
 mod kernels;
 mod memory;
 mod peers;
@@ -39,7 +40,7 @@ usage: cargo xtask bench [WHAT] [--python PATH] [--only NAME[,NAME]] [--rounds N
   apps           the programs of benchmarks/apps, with packages from PyPI: cold and for long
   peers          the kernels with PyPy, Numba, Cython, where they can be had, and --peer NAME=PATH
   cold           programs that end before anything is hot: imports, pip list, unittest, -c pass
-  compile        nanoseconds for each recorded uop, by stage
+  compile        nanoseconds for each recorded uop, by stage; instructions where there is valgrind
   scaling        what compiling costs as loops get longer and more
   memory         peak of memory of the kernels
   threshold      cold programs and first calls of kernels at several thresholds

@@ -8,7 +8,7 @@ use super::statistics::{geometric_mean, median};
 use super::{Options, Setup, cold};
 use crate::interpreters::{Interpreter, Mode};
 
-const THRESHOLDS: &[u32] = &[2, 16, 64, 128, 256, 512, 1024, 2048, 4096, 16384];
+const THRESHOLDS: &[u32] = &[16, 64, 256, 512, 1024, 2048, 4096, 16384];
 
 /// Measures the curve with one interpreter and prints a line for each threshold.
 pub fn measure(

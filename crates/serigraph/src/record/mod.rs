@@ -114,6 +114,9 @@ struct Recorder<'a> {
     inline_depth: u32,
 }
 
+/// Most recordings have fewer.
+const USUAL_UOPS: usize = 512;
+
 /// Records from where the frame stands until the loop comes round, a linkable header is reached, or something cannot be
 /// recorded. Whatever the outcome, the caller has to leave by the exit of the recording's snapshot.
 ///
@@ -147,8 +150,8 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         types,
         host: Interpreter::new(thread, frame),
         trace: Trace::new(code.nlocalsplus(), code.nlocalsplus()),
-        values: Vec::with_capacity(512),
-        facts: Vec::with_capacity(512),
+        values: Vec::with_capacity(USUAL_UOPS),
+        facts: Vec::with_capacity(USUAL_UOPS),
         frames: Vec::with_capacity(4),
         header: None,
         passed: Vec::new(),
@@ -170,6 +173,7 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         standing: Vec::new(),
         inline_depth: 0,
     };
+    recorder.trace.reserve(USUAL_UOPS);
     let mut f0 = Frame::new(code, units, FrameId(0));
     f0.globals = object::address(frame.globals());
     f0.builtins = object::address(frame.builtins());

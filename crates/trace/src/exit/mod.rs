@@ -222,6 +222,37 @@ impl<V: Copy> Plans<V> {
             owned: Vec::with_capacity(plans),
         }
     }
+    /// No plans, with room for just these.
+    pub fn with_room_for<W: Copy>(of: &Plans<W>, ids: impl Iterator<Item = PlanId>) -> Self {
+        let length = |range: [u32; 2]| (range[1] - range[0]) as usize;
+        let mut room = [0; 7];
+        for id in ids {
+            let ranges = &of.plans[id.0 as usize];
+            let frames = &of.frames[ranges.frames[0] as usize..ranges.frames[1] as usize];
+            let lengths = [
+                1,
+                length(ranges.makes),
+                length(ranges.increfs) + length(ranges.decrefs),
+                frames.len(),
+                frames.iter().map(|f| f.write_count as usize).sum(),
+                length(ranges.stores),
+                length(ranges.owned),
+            ];
+            for (room, length) in room.iter_mut().zip(lengths) {
+                *room += length;
+            }
+        }
+        let [plans, makes, counts, frames, writes, stores, owned] = room;
+        Plans {
+            plans: Vec::with_capacity(plans),
+            makes: Vec::with_capacity(makes),
+            counts: Vec::with_capacity(counts),
+            frames: Vec::with_capacity(frames),
+            writes: Vec::with_capacity(writes),
+            stores: Vec::with_capacity(stores),
+            owned: Vec::with_capacity(owned),
+        }
+    }
     /// The number of plans.
     pub fn len(&self) -> usize {
         self.plans.len()
