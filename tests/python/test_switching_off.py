@@ -86,14 +86,15 @@ def recursive(depth):
     return total
 
 
-print(off_in_loop(300), on_in_loop(300), often(400), in_callee(200), in_generator(200))
+# Longer than the shipped threshold, with which Serigraph is switched on again.
+print(off_in_loop(5000), on_in_loop(3000), often(400), in_callee(5000), in_generator(5000))
 print(recursive(8))
 switch(True)
 total = 0
-for number in range(400):
+for number in range(5000):
     total += number
-    if number == 200:
+    if number == 2500:
         switch(False)
 print(total)
 switch(True)
-print(off_in_loop(300), often(100))
+print(off_in_loop(5000), often(100), on_in_loop(3000))

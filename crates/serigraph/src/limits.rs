@@ -3,7 +3,7 @@
 /// When the engine acts, and how far it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Back edges to a header before it is recorded.
+    /// Back edges to a header before it is recorded; `docs/threshold.md` says why as many.
     pub hot_header: u32,
     /// Times a side exit is taken before a side trace is recorded from it.
     pub hot_exit: u32,
@@ -30,7 +30,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            hot_header: 64,
+            hot_header: 1024,
             hot_exit: 16,
             header_attempts: 4,
             exit_attempts: 3,
