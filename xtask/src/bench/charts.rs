@@ -32,7 +32,7 @@ pub fn ratios(file: &Path, title: &str, bars: &[Bar]) -> Result<(), String> {
     let height = 90 + ROW * bars.len() as u32;
     let canvas = SVGBackend::new(file, (900, height)).into_drawing_area();
     let values = bars.iter().flat_map(|bar| [bar.ratio.low, bar.ratio.high]);
-    let (low, high) = range(values, 0.8, 1.25);
+    let (low, high) = range(values, 0.5, 2.0);
     let count = bars.len() as f64;
     let draw = || -> Result<(), DrawingAreaErrorKind<_>> {
         canvas.fill(&WHITE)?;
@@ -158,6 +158,7 @@ pub fn curves(file: &Path, title: &str, x: &str, y: &str, curves: &[Curve]) -> R
         }
         chart
             .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
             .border_style(BLACK)
             .background_style(WHITE)
             .draw()?;

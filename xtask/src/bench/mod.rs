@@ -34,7 +34,7 @@ usage: cargo xtask bench [WHAT] [--python PATH] [--only NAME[,NAME]] [--rounds N
                          [--against RESULT.json]
 
   pyperformance  (when nothing else is said) the benchmarks of pyperformance, from PyPI
-                 --fast: a fifth of the measuring; --resume: go on with a run that was stopped;
+                 --fast: a quarter of the processes, fewer values; --resume: go on with a run that was stopped;
                  --only takes groups too
   kernels        the programs of benchmarks/kernels: time without, with, and of the same in Rust
   apps           the programs of benchmarks/apps, with packages from PyPI: cold and for long
