@@ -33,8 +33,12 @@ def compare_all(programs):
     warnings.simplefilter("ignore")
     compare.ready()
     for name, source, settings in programs:
-        code = compare.prepared(source)
         say("at", program=name, settings="off")
+        try:
+            code = compare.prepared(source)
+        except SyntaxError as error:
+            say("different", program=name, settings="off", text="a fault of the generator: %s" % error)
+            continue
         expected = compare.baseline(code)
         if expected is None:
             continue

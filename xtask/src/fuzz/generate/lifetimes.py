@@ -43,7 +43,7 @@ def through(x, y=None):
 def count(w, depth):
     return w.pick("sys.getrefcount(p)", "refs(p)", "sys.getrefcount(items)", "refs(x)", "sys.getrefcount(a)", "sys.getrefcount(s)", "sys.getrefcount([])", "refs((i, a))",
                   "refs(d)", "sys.getrefcount(i * 1000003)", "refs(through(p))", "sys.getrefcount(pair)", "refs(d + 1.5)", "sys.getrefcount(reals[0])",
-                  "sys.getrefcount(kept)", "sys.getrefcount(object())", "sys.getrefcount(p), refs(q)") if w.chance(0.98) else "gc.collect()"
+                  "sys.getrefcount(kept)", "sys.getrefcount(object())", "max(sys.getrefcount(p), refs(q))") if w.chance(0.98) else "gc.collect()"
 
 
 @statement(4)

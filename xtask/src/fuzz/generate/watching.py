@@ -127,11 +127,13 @@ def monitor_on(code, kinds):
     E = sys.monitoring.events
 
     def on_line(code, line):
-        events.append(("line", line))
-        return sys.monitoring.DISABLE if len(events) > 60 else None
+        # Never DISABLE: what that means depends on whether another tool has events in the same code.
+        if len(events) < 60:
+            events.append(("line", line))
 
     def on_event(code, *args):
-        events.append((code.co_name,) + tuple(x for x in args if type(x) is int))
+        if len(events) < 60:
+            events.append((code.co_name,) + tuple(x for x in args if type(x) is int))
 
     sys.monitoring.register_callback(3, E.LINE, on_line)
     for event in (E.JUMP, E.BRANCH, E.PY_START, E.PY_RETURN, E.PY_YIELD, E.INSTRUCTION):
