@@ -252,17 +252,17 @@ def tracing_switched_on():
     print("trace", total, events)
 
 
+def count_in_callee(count, o, keep):
+    p = o
+    return count(p), keep
+
+
 def counted():
     """Reference counts are what the interpreter would show."""
     counts = []
     thing = object()
-
-    def callee(count, o, keep):
-        p = o
-        return count(p), keep
-
     for i in range(12):
-        counts.append(callee(sys.getrefcount, thing, i)[0])
+        counts.append(count_in_callee(sys.getrefcount, thing, i)[0])
     print("counts", counts)
 
 

@@ -171,6 +171,8 @@ api! {
         get_handled = "PyErr_GetHandledException": fn() -> *mut PyObject;
         /// Sets the exception being handled; does not take the reference.
         set_handled = "PyErr_SetHandledException": fn(*mut PyObject);
+        /// New function: code, globals (`Include/cpython/funcobject.h`).
+        function_new = "PyFunction_New": fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
         /// New cell (`Include/cpython/cellobject.h`).
         cell_new = "PyCell_New": fn(*mut PyObject) -> *mut PyObject;
         /// New bound method: function, self (`Include/cpython/classobject.h`).

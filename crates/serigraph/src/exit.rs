@@ -14,6 +14,7 @@ use serigraph_trace::exit::{self, BoxKind, Plan, PlanFrame, Restorer, Scratch};
 use serigraph_trace::ir::ValueId;
 use serigraph_trace::regalloc::{Location, Place};
 
+use crate::host::object;
 use crate::raise::{self, Operands};
 use crate::{reserve, state};
 
@@ -53,11 +54,6 @@ impl Values for Recorded<'_> {
     }
 }
 
-#[inline]
-fn object(bits: u64) -> *mut PyObject {
-    ptr::with_exposed_provenance_mut(bits as usize)
-}
-
 /// The frame of an inlined function.
 struct Inlined {
     /// It stands, and its locals are in it; otherwise it is to be built.
@@ -66,6 +62,8 @@ struct Inlined {
     code: CodeRef,
     ip: u32,
     return_ip: u32,
+    /// What it returns is dropped: its caller has the object that it has made ready.
+    is_init: bool,
     /// Its slots: locals, then the operand stack.
     slots: Vec<*mut PyObject>,
 }
@@ -92,7 +90,12 @@ impl<V: Values> Restorer for Machine<'_, V> {
     fn make(&mut self, made: BoxKind, bits: u64) -> u64 {
         if let BoxKind::Bool(table) = made {
             // SAFETY: the table of bools has two entries.
-            return unsafe { object(table).cast::<u64>().add((bits & 1) as usize).read() };
+            return unsafe {
+                object::pointer(table)
+                    .cast::<u64>()
+                    .add((bits & 1) as usize)
+                    .read()
+            };
         }
         // SAFETY: the GIL is held.
         let number = || unsafe {
@@ -124,7 +127,7 @@ impl<V: Values> Restorer for Machine<'_, V> {
     fn incref(&mut self, value: u64, count: u32) {
         for _ in 0..count {
             // SAFETY: the plan counts references to live objects, under the GIL.
-            unsafe { refs::incref(object(value)) };
+            unsafe { refs::incref(object::pointer(value)) };
         }
     }
 
@@ -133,9 +136,9 @@ impl<V: Values> Restorer for Machine<'_, V> {
         for _ in 0..count {
             if self.inlined.is_empty() {
                 // SAFETY: as above; the trace owned these references.
-                unsafe { refs::decref(object(value)) };
+                unsafe { refs::decref(object::pointer(value)) };
             } else {
-                self.late.push(object(value));
+                self.late.push(object::pointer(value));
             }
         }
     }
@@ -151,13 +154,14 @@ impl<V: Values> Restorer for Machine<'_, V> {
             return;
         }
         // SAFETY: the handle is the code of an inlined function, which the trace keeps alive.
-        let code = unsafe { CodeRef::from_raw(object(frame.code)) };
+        let code = unsafe { CodeRef::from_raw(object::pointer(frame.code)) };
         self.inlined.push(Inlined {
             standing: self.standing.pop(),
-            function: object(function),
+            function: object::pointer(function),
             code,
             ip: frame.ip,
             return_ip: frame.return_ip,
+            is_init: frame.is_init,
             slots: vec![ptr::null_mut(); frame.top as usize],
         });
     }
@@ -165,14 +169,14 @@ impl<V: Values> Restorer for Machine<'_, V> {
     #[inline]
     fn write(&mut self, slot: u32, value: u64) -> u64 {
         if let Some(inlined) = self.inlined.last_mut() {
-            inlined.slots[slot as usize] = object(value);
+            inlined.slots[slot as usize] = object::pointer(value);
             return 0;
         }
         // SAFETY: the plan's slots are slots of this frame.
         unsafe {
             self.frame
                 .slot(slot)
-                .replace(object(value))
+                .replace(object::pointer(value))
                 .expose_provenance() as u64
         }
     }
@@ -181,7 +185,7 @@ impl<V: Values> Restorer for Machine<'_, V> {
     fn store(&mut self, to: u64, offset: u32, bits: u64) {
         // SAFETY: the plan's stores are to fields of live iterators.
         unsafe {
-            object(to)
+            object::pointer(to)
                 .cast::<u8>()
                 .add(offset as usize)
                 .cast::<u64>()
@@ -274,6 +278,48 @@ unsafe fn push(frame: FramePtr, result: *mut PyObject) {
     }
 }
 
+/// Brings the stack of a frame to where it is when the function that it has called has returned, or has raised.
+///
+/// # Safety
+/// As [`push`]; the result is a new reference, or null if an exception is being raised.
+unsafe fn deliver(caller: FramePtr, callee: &Inlined, result: *mut PyObject, raised: bool) {
+    // SAFETY: by the caller's promise; the object that an `__init__` has worked on is on top of the stack.
+    unsafe {
+        if !callee.is_init {
+            if !raised {
+                push(caller, result);
+            }
+        } else if raised {
+            let top = caller.stack_top() - 1;
+            caller.set_stack_top(top);
+            refs::decref(*caller.slot(top as u32));
+        } else {
+            refs::decref(result);
+        }
+    }
+}
+
+/// What an `__init__` has returned: `None`, or null with the exception that the interpreter raises for anything else.
+///
+/// # Safety
+/// The result is a new reference.
+unsafe fn checked_init(result: *mut PyObject) -> *mut PyObject {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        if result == ffi::Py_None() {
+            return result;
+        }
+        object::raise_with_type_name(
+            ffi::PyExc_TypeError,
+            "__init__() should return None, not '",
+            result,
+            "'",
+        );
+        refs::decref(result);
+    }
+    ptr::null_mut()
+}
+
 /// Builds the frames of inlined functions and runs them to their ends, the innermost first; the result goes to the stack of
 /// f0, which goes on after its call.
 ///
@@ -350,16 +396,17 @@ unsafe fn run_inlined(
     }
     let mut result = ptr::null_mut();
     for (n, &(inner, what)) in frames.iter().enumerate().rev() {
-        let is_innermost = n + 1 == frames.len();
         // SAFETY: `inner` is on top of the data stack, and its caller is made the current frame; it stands at an instruction
         // with its stack as that instruction wants it.
         unsafe {
             let caller = if n == 0 { f0 } else { frames[n - 1].0 };
             thread.adjust_py_recursion(1);
             thread.set_current_frame(caller);
-            if !is_innermost && exception.is_none() {
-                push(inner, result);
-                inner.set_start(what.code, frames[n + 1].1.return_ip);
+            if let Some((_, callee)) = frames.get(n + 1) {
+                deliver(inner, callee, result, exception.is_some());
+                if exception.is_none() {
+                    inner.set_start(what.code, callee.return_ip);
+                }
             }
             let operands = match frames.get(n + 1) {
                 Some((_, callee)) => Operands::Taken {
@@ -377,6 +424,10 @@ unsafe fn run_inlined(
         if let Some(top) = datastack_top {
             thread.set_datastack_top(top);
         }
+        if what.is_init && !result.is_null() {
+            // SAFETY: the result is a new reference.
+            result = unsafe { checked_init(result) };
+        }
         if result.is_null() {
             exception = Some(raise::take());
         }
@@ -385,6 +436,7 @@ unsafe fn run_inlined(
     unsafe {
         match exception {
             Some(pending) => {
+                deliver(f0, &inlined[0], ptr::null_mut(), true);
                 f0.set_ip(code, f0_call);
                 raise::resume_raising(
                     f0,
@@ -396,7 +448,7 @@ unsafe fn run_inlined(
                 )
             }
             None => {
-                push(f0, result);
+                deliver(f0, &inlined[0], result, false);
                 f0.set_ip(code, inlined[0].return_ip);
                 true
             }

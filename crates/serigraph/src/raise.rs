@@ -78,7 +78,7 @@ unsafe fn place_raiser(frame: FramePtr, code: CodeRef, unit: u32, operands: Oper
     // SAFETY: the slots are operands of the instruction, or room that the compiler has reserved for them.
     unsafe {
         if let Operands::Taken { next } = operands {
-            if instruction.opcode != Opcode::Call {
+            if !matches!(instruction.opcode, Opcode::Call | Opcode::CallKw) {
                 return false;
             }
             let mut push = |value: *mut PyObject| {
@@ -94,6 +94,10 @@ unsafe fn place_raiser(frame: FramePtr, code: CodeRef, unit: u32, operands: Oper
             }
             for _ in 0..instruction.oparg {
                 push(ffi::Py_None());
+            }
+            if instruction.opcode == Opcode::CallKw {
+                // No names: the empty tuple is never freed, so there is one.
+                push(ffi::PyTuple_New(0));
             }
             frame.set_stack_top(top as i32);
             raiser::from_callee(frame, code, unit, next);

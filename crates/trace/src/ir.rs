@@ -181,6 +181,9 @@ pub struct InlinedFrame {
     pub code: u64,
     /// The host's number for the instruction after the call, in the caller, in code units.
     pub return_ip: u32,
+    /// It is the `__init__` of an object that is being made, which is on the caller's stack already: what it returns, `None`, is
+    /// dropped.
+    pub is_init: bool,
 }
 
 /// How a trace ends.

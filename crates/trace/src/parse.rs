@@ -360,11 +360,13 @@ impl Parser<'_> {
         let code = line.u64()?;
         line.expect_word("return")?;
         let return_ip = line.u32()?;
+        let is_init = line.eat_word("init");
         self.trace.inlined.push(InlinedFrame {
             caller,
             function,
             code,
             return_ip,
+            is_init,
         });
         Ok(())
     }

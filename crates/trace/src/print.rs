@@ -45,12 +45,13 @@ impl Display for Trace {
         for (i, frame) in self.inlined.iter().enumerate() {
             writeln!(
                 f,
-                "{}: caller {} function {} code {:#x} return {}",
+                "{}: caller {} function {} code {:#x} return {}{}",
                 FrameId(i as u32 + 1),
                 frame.caller,
                 frame.function,
                 frame.code,
-                frame.return_ip
+                frame.return_ip,
+                if frame.is_init { " init" } else { "" }
             )?;
         }
         for i in 0..self.snapshots.len() {

@@ -32,7 +32,8 @@ reasons! {
     TooManyValues "too-many-values" "the trace needs more live values than there are spill slots";
     LeftTheFrame "left-the-frame" "the frame of the loop returned before the loop came round";
     LoopInCallee "loop-in-callee" "an inlined function contains a loop of its own";
-    EscapeInCallee "escape-in-callee" "an inlined function calls code that could look at its frame";
+    EscapeInCallee "escape-in-callee" "an inlined function iterates over something whose code could look at its frame";
+    CallsCostMore "calls-cost-more" "the loop does little but call Python functions that cannot be inlined, which the interpreter calls more cheaply";
     CallTooDeep "call-too-deep" "functions called inside one another past the inlining limit";
     RecursiveCall "recursive-call" "a function called itself";
     CalleeChanged "callee-changed" "the function called is not the one seen before";

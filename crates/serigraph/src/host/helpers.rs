@@ -128,6 +128,8 @@ helpers! {
     // Names.
     StoreName "PyDict_SetItem" Status3 ffi::PyDict_SetItem;
     ExchangeCell "puts an object into a cell, gives what was there (None for nothing)" Object2 exchange_cell;
+    NewCell "PyCell_New" Object1 new_cell;
+    NewInstance "object.__new__(class)" Object1 new_instance;
     // Containers.
     BuildTuple "a tuple of the arguments" Args build_tuple;
     BuildList "a list of the arguments" Args build_list;
@@ -142,7 +144,12 @@ helpers! {
     SetAdd "PySet_Add" Status2 ffi::PySet_Add;
     MapAdd "PyDict_SetItem" Status3 ffi::PyDict_SetItem;
     DictUpdate "PyDict_Update, for ** in a display" Status2 dict_update;
+    SetUpdate "set.update, for * in a display" Status2 set_update;
+    DictMerge "merges a dict of string keys into one that has none of them; 0: it is not so, and nothing is done" Status2 dict_merge;
     Unpack "the n items of an iterable as a tuple" Object2 unpack;
+    UnpackEx "iterable, n, m: the first n items, a list of the others, the last m, as a tuple" Args unpack_ex;
+    NewFunction "PyFunction_New(code, globals), with the version of the code" Object2 new_function;
+    Enter "the bound __exit__ of a context manager, and what its __enter__ gives, as a tuple" Object1 enter;
     // Text.
     Format "PyObject_Format(value, NULL)" Object1 format_simple;
     FormatSpec "PyObject_Format" Object2 ffi::PyObject_Format;
@@ -382,6 +389,17 @@ unsafe extern "C" fn exchange_cell(cell: Object, value: Object) -> Object {
     }
 }
 
+unsafe extern "C" fn new_cell(content: Object) -> Object {
+    // SAFETY: a live object or null.
+    unsafe { (serigraph_cpython::api().cell_new)(content) }
+}
+
+/// Of a class whose `tp_new` is that of `object`.
+unsafe extern "C" fn new_instance(class: Object) -> Object {
+    // SAFETY: such a class; without arguments, `object.__new__` runs no code.
+    unsafe { object::new_instance(class) }
+}
+
 /// # Safety
 /// `args` are live objects, ended by a null.
 pub(super) unsafe fn count(args: *const Object) -> usize {
@@ -535,6 +553,46 @@ unsafe extern "C" fn list_extend(list: Object, iterable: Object) -> c_int {
     }
 }
 
+unsafe extern "C" fn set_update(set: Object, iterable: Object) -> c_int {
+    // SAFETY: an exact set and a live object.
+    unsafe {
+        let result = ffi::PyObject_CallMethod(set, c"update".as_ptr(), c"(O)".as_ptr(), iterable);
+        if result.is_null() {
+            return -1;
+        }
+        decref(result);
+    }
+    0
+}
+
+unsafe extern "C" fn dict_merge(dict: Object, update: Object) -> c_int {
+    // SAFETY: two exact dicts; with keys that are strings, nothing here runs code.
+    unsafe {
+        let (mut at, mut key) = (0, null_mut());
+        while ffi::PyDict_Next(update, &mut at, &mut key, null_mut()) != 0 {
+            if type_of(key) != &raw mut ffi::PyUnicode_Type as Object {
+                return 0;
+            }
+        }
+        at = 0;
+        while ffi::PyDict_Next(dict, &mut at, &mut key, null_mut()) != 0 {
+            if type_of(key) != &raw mut ffi::PyUnicode_Type as Object {
+                return 0;
+            }
+            match ffi::PyDict_Contains(update, key) {
+                0 => {}
+                1 => return 0,
+                _ => return -1,
+            }
+        }
+        if ffi::PyDict_Update(dict, update) < 0 {
+            -1
+        } else {
+            1
+        }
+    }
+}
+
 unsafe extern "C" fn dict_update(dict: Object, update: Object) -> c_int {
     // SAFETY: an exact dict and a live object.
     unsafe {
@@ -557,25 +615,166 @@ unsafe extern "C" fn unpack(iterable: Object, expected: Object) -> Object {
     // SAFETY: a live object and an exact int.
     unsafe {
         let n = ffi::PyLong_AsSsize_t(expected);
-        let iterator = ffi::PyObject_GetIter(iterable);
+        let iterator = unpacked_iterator(iterable);
         if iterator.is_null() {
-            if ffi::PyErr_ExceptionMatches(ffi::PyExc_TypeError) != 0
-                && !object::has_iter(iterable)
-                && ffi::PySequence_Check(iterable) == 0
-            {
-                ffi::PyErr_Clear();
-                object::raise_with_type_name(
-                    ffi::PyExc_TypeError,
-                    "cannot unpack non-iterable ",
-                    iterable,
-                    " object",
-                );
-            }
             return null_mut();
         }
         let result = unpack_iterator(iterator, n);
         decref(iterator);
         result
+    }
+}
+
+/// The iterator of what is to be unpacked, or null with an exception set.
+///
+/// # Safety
+/// A live object.
+unsafe fn unpacked_iterator(iterable: Object) -> Object {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let iterator = ffi::PyObject_GetIter(iterable);
+        if iterator.is_null()
+            && ffi::PyErr_ExceptionMatches(ffi::PyExc_TypeError) != 0
+            && !object::has_iter(iterable)
+            && ffi::PySequence_Check(iterable) == 0
+        {
+            ffi::PyErr_Clear();
+            object::raise_with_type_name(
+                ffi::PyExc_TypeError,
+                "cannot unpack non-iterable ",
+                iterable,
+                " object",
+            );
+        }
+        iterator
+    }
+}
+
+/// Arguments: iterable, the number of items before the list, and after it.
+unsafe extern "C" fn unpack_ex(args: *const Object) -> Object {
+    // SAFETY: a live object and two exact ints.
+    unsafe {
+        let iterable = *args;
+        let before = ffi::PyLong_AsSsize_t(*args.add(1));
+        let after = ffi::PyLong_AsSsize_t(*args.add(2));
+        let iterator = unpacked_iterator(iterable);
+        if iterator.is_null() {
+            return null_mut();
+        }
+        let result = unpack_around(iterator, before, after);
+        decref(iterator);
+        result
+    }
+}
+
+/// # Safety
+/// As [`unpack_iterator`].
+unsafe fn unpack_around(iterator: Object, before: isize, after: isize) -> Object {
+    // SAFETY: the address of a static type of exception.
+    let value_error = unsafe { ffi::PyExc_ValueError };
+    let too_few = |got: isize| {
+        let wanted = before + after;
+        object::raise(
+            value_error,
+            &format!("not enough values to unpack (expected at least {wanted}, got {got})"),
+        );
+    };
+    // SAFETY: by the caller's promise; the tuple is new and has room for all.
+    unsafe {
+        let tuple = ffi::PyTuple_New(before + 1 + after);
+        if tuple.is_null() {
+            return null_mut();
+        }
+        for i in 0..before {
+            let item = ffi::PyIter_Next(iterator);
+            if item.is_null() {
+                if ffi::PyErr_Occurred().is_null() {
+                    too_few(i);
+                }
+                decref(tuple);
+                return null_mut();
+            }
+            ffi::PyTuple_SetItem(tuple, i, item);
+        }
+        let list = ffi::PySequence_List(iterator);
+        if list.is_null() {
+            decref(tuple);
+            return null_mut();
+        }
+        ffi::PyTuple_SetItem(tuple, before, list);
+        let length = ffi::PyList_Size(list);
+        if length < after {
+            too_few(before + length);
+            decref(tuple);
+            return null_mut();
+        }
+        for i in 0..after {
+            let item = ffi::PyList_GetItem(list, length - after + i);
+            ffi::PyTuple_SetItem(tuple, before + 1 + i, ffi::Py_NewRef(item));
+        }
+        if ffi::PyList_SetSlice(list, length - after, length, null_mut()) < 0 {
+            decref(tuple);
+            return null_mut();
+        }
+        tuple
+    }
+}
+
+unsafe extern "C" fn new_function(code: Object, globals: Object) -> Object {
+    // SAFETY: a code object and a dict.
+    unsafe {
+        let function = (serigraph_cpython::api().function_new)(code, globals);
+        if !function.is_null() {
+            object::give_version(function, code);
+        }
+        function
+    }
+}
+
+/// What `BEFORE_WITH` does.
+unsafe extern "C" fn enter(manager: Object) -> Object {
+    // SAFETY: a live object; the type of exception is static.
+    unsafe {
+        let Some(enter) = object::special(manager, c"__enter__") else {
+            return null_mut();
+        };
+        if enter.is_null() {
+            object::raise_with_type_name(
+                ffi::PyExc_TypeError,
+                "'",
+                manager,
+                "' object does not support the context manager protocol",
+            );
+            return null_mut();
+        }
+        let exit = object::special(manager, c"__exit__").unwrap_or(null_mut());
+        if exit.is_null() {
+            if ffi::PyErr_Occurred().is_null() {
+                object::raise_with_type_name(
+                    ffi::PyExc_TypeError,
+                    "'",
+                    manager,
+                    "' object does not support the context manager protocol (missed __exit__ method)",
+                );
+            }
+            decref(enter);
+            return null_mut();
+        }
+        let result = ffi::PyObject_CallNoArgs(enter);
+        decref(enter);
+        let both = if result.is_null() {
+            null_mut()
+        } else {
+            ffi::PyTuple_New(2)
+        };
+        if both.is_null() {
+            ffi::Py_XDECREF(result);
+            decref(exit);
+            return null_mut();
+        }
+        ffi::PyTuple_SetItem(both, 0, exit);
+        ffi::PyTuple_SetItem(both, 1, result);
+        both
     }
 }
 

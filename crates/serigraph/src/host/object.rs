@@ -3,7 +3,7 @@
 //! All functions take addresses of live objects: the recorder holds a reference to each object it works on, or has just read
 //! it out of one, under the GIL. [`Types`] are the built-in types the recorder knows; they are static and never die.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -414,6 +414,71 @@ pub fn class_attribute(class: u64, name: u64) -> Option<(u32, u64)> {
         .then_some((version, found))
 }
 
+/// `tp_new` of `object`.
+fn object_new() -> Option<ffi::newfunc> {
+    static NEW: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+    let mut new = NEW.load(Ordering::Relaxed);
+    if new.is_null() {
+        // SAFETY: a static type.
+        new = unsafe { ffi::PyType_GetSlot(&raw mut ffi::PyBaseObject_Type, ffi::Py_tp_new) };
+        NEW.store(new, Ordering::Relaxed);
+    }
+    // SAFETY: that slot is a function of this signature.
+    (!new.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, ffi::newfunc>(new) })
+}
+
+/// A class of the ordinary kind, whose instances `object.__new__` makes: its version, and its `__init__` (0: that of `object`).
+/// `None`: it is another kind of class.
+pub fn simple_class(class: u64) -> Option<(u32, u64)> {
+    const ABSTRACT: u64 = 1 << 20;
+    const HEAP_TYPE: u64 = 1 << 9;
+    let flags = word(class, layout().type_object.flags);
+    if flags & ABSTRACT != 0 || flags & HEAP_TYPE == 0 {
+        return None;
+    }
+    // SAFETY: a class.
+    let new = unsafe { ffi::PyType_GetSlot(object(class).cast(), ffi::Py_tp_new) };
+    if new.is_null() || object_new().map(|f| f as *mut c_void) != Some(new) {
+        return None;
+    }
+    static NAME: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
+    let mut name = NAME.load(Ordering::Relaxed);
+    if name.is_null() {
+        // SAFETY: a terminated string; the interned string is kept for ever.
+        name = unsafe { ffi::PyUnicode_InternFromString(c"__init__".as_ptr()) };
+        if name.is_null() {
+            // SAFETY: no memory; nobody is to know.
+            unsafe { ffi::PyErr_Clear() };
+            return None;
+        }
+        NAME.store(name, Ordering::Relaxed);
+    }
+    let init = type_lookup(class, bits(name));
+    let version = word(class, layout().type_object.version_tag) as u32;
+    let of_object = type_lookup(bits((&raw mut ffi::PyBaseObject_Type).cast()), bits(name));
+    (version != 0 && init != 0).then_some((version, if init == of_object { 0 } else { init }))
+}
+
+/// A new instance of a class that [`simple_class`] has found to be one.
+///
+/// # Safety
+/// It is one still.
+pub(super) unsafe fn new_instance(class: *mut PyObject) -> *mut PyObject {
+    // SAFETY: by the caller's promise; the empty tuple is one object that is never freed.
+    unsafe {
+        let Some(new) = object_new() else {
+            return null_mut();
+        };
+        let nothing = ffi::PyTuple_New(0);
+        if nothing.is_null() {
+            return null_mut();
+        }
+        let made = new(class.cast(), nothing, null_mut());
+        decref(nothing);
+        made
+    }
+}
+
 /// The word before an instance that says where its attributes are.
 fn managed_word(o: u64) -> u64 {
     // SAFETY: the managed word is in front of an instance of a class with a managed dict.
@@ -617,6 +682,51 @@ impl Function {
     }
 }
 
+/// Gives a new function the version of its code, as `MAKE_FUNCTION` does.
+///
+/// # Safety
+/// A Python function that nobody has called, and its code.
+pub(super) unsafe fn give_version(function: *mut PyObject, code: *mut PyObject) {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let version = CodeRef::from_raw(code).version();
+        match api().function_set_version {
+            Some(set) => set(function, version),
+            None => function
+                .byte_add(layout().function.version)
+                .cast::<u32>()
+                .write(version),
+        }
+    }
+}
+
+/// A method that is looked up on the type, bound: a new reference, null if there is none; `None` if an exception was raised.
+///
+/// # Safety
+/// A live object.
+pub(super) unsafe fn special(o: *mut PyObject, name: &CStr) -> Option<*mut PyObject> {
+    // SAFETY: by the caller's promise; the name is interned, and what the type has is held while it is bound.
+    unsafe {
+        let name = ffi::PyUnicode_InternFromString(name.as_ptr());
+        if name.is_null() {
+            return None;
+        }
+        let found = type_lookup(type_address(bits(o)), bits(name));
+        decref(name);
+        if found == 0 {
+            return Some(null_mut());
+        }
+        let found = ffi::Py_NewRef(object(found));
+        let Some(get) = type_slot::<ffi::descrgetfunc>(found, layout().type_object.descr_get)
+        else {
+            return Some(found);
+        };
+        let bound = get(found, o, type_of(o));
+        decref(found);
+        (!bound.is_null()).then_some(bound)
+    }
+}
+
 /// Number of items of a tuple or list.
 #[inline]
 pub fn size(o: u64) -> i64 {
@@ -642,12 +752,7 @@ pub(super) fn raise(kind: *mut PyObject, text: &str) {
 }
 
 /// Sets an exception whose text has the name of an object's type in it.
-pub(super) fn raise_with_type_name(
-    kind: *mut PyObject,
-    before: &str,
-    o: *mut PyObject,
-    after: &str,
-) {
+pub fn raise_with_type_name(kind: *mut PyObject, before: &str, o: *mut PyObject, after: &str) {
     // SAFETY: `tp_name` of a live object's type is a terminated string.
     let name = unsafe {
         let name = type_of(o)

@@ -150,9 +150,34 @@ impl Recorder<'_> {
             Opcode::ListExtend => {
                 self.escaping(Uop::CallStatus2, Helper::ListExtend, &[container, value])?
             }
+            Opcode::SetUpdate => {
+                self.escaping(Uop::CallStatus2, Helper::SetUpdate, &[container, value])?
+            }
             _ => self.escaping(Uop::CallStatus2, Helper::DictUpdate, &[container, value])?,
         };
         let kinds = self.releases_after_escape(count)?;
+        self.pop_release(&kinds)?;
+        self.next()
+    }
+
+    /// `**` of a call: merges the dict on top into one below, if their keys are strings, each there once. Otherwise nothing has been
+    /// done, and the interpreter sees to it.
+    pub(super) fn dict_merge(&mut self, depth: u32) -> Result<(), Stop> {
+        let update = self.peek(0)?;
+        let dict = self.peek(depth)?;
+        if self.type_of(update) != self.types.dict {
+            return Err(self.unsupported());
+        }
+        self.guard_type(update, self.types.dict)?;
+        let kinds = self.releases::<1>()?;
+        let merged = self.leaf(Uop::LeafStatus2, Helper::DictMerge, &[dict, update])?;
+        let snapshot = self.take_snapshot(Reason::GuardFailed);
+        if self
+            .attempt_at(Uop::GuardTrue, &[merged], 0, snapshot)?
+            .is_none()
+        {
+            return Err(self.unsupported());
+        }
         self.pop_release(&kinds)?;
         self.next()
     }

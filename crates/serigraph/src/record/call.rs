@@ -2,28 +2,25 @@
 //! precautions for unknown code.
 
 use serigraph_cpython::bytecode::Opcode;
-use serigraph_cpython::code::flags;
 use serigraph_cpython::version::Minor;
-use serigraph_trace::ir::{FrameId, InlinedFrame, ValueId};
+use serigraph_trace::ir::ValueId;
 use serigraph_uops::{Reason, Uop};
 
-use super::frame::{Frame, Place, Release, Slot};
-use super::request::Dependency;
+use super::frame::Release;
 use super::{Recorder, Stop};
 use crate::host::helpers::Helper;
 use crate::host::known::{self, Known};
-use crate::host::object::{self, Function};
-
-/// Recursion levels that must be left when a function is inlined.
-const SPARE_RECURSION: i32 = 32;
+use crate::host::object;
 
 /// A call's operands.
 pub(super) struct Call {
-    callable: ValueId,
+    pub callable: ValueId,
     /// With self first, if there is one.
-    pub(super) args: Vec<ValueId>,
-    /// How many operands that is on the stack, with a null.
-    pub(super) operands: u32,
+    pub args: Vec<ValueId>,
+    /// How many operands that is on the stack, with a null, and with names that are there.
+    pub operands: u32,
+    /// The names of the last arguments: a tuple, or 0.
+    pub names: u64,
 }
 
 impl Recorder<'_> {
@@ -70,17 +67,16 @@ impl Recorder<'_> {
             callable,
             args,
             operands: count + 2 + above,
+            names: 0,
         })
     }
 
     pub(super) fn call(&mut self, count: u32) -> Result<(), Stop> {
         let call = self.call_operands(count, 0)?;
-        let callable = self.bits(call.callable);
-        if self.type_of(call.callable) == self.types.function {
-            if let Some(function) = self.inlinable(&call)? {
-                return self.inline(&call, function);
-            }
-        } else if let Some(known) = known::of(callable)
+        if self.follow(&call)? {
+            return Ok(());
+        }
+        if let Some(known) = known::of(self.bits(call.callable))
             && self.call_known(&call, known)?
         {
             return Ok(());
@@ -94,6 +90,7 @@ impl Recorder<'_> {
             return Err(self.unsupported());
         }
         if self.is_python(call.callable) {
+            self.calls_through_c += 1;
             return self.hand_over(call.operands, None);
         }
         self.before_escape()?;
@@ -124,15 +121,25 @@ impl Recorder<'_> {
             return Err(self.abort(Reason::BadCode));
         };
         self.instruction = call;
+        let mut operands = self.call_operands(call.oparg, 0)?;
+        operands.names = names;
+        if self.follow(&operands)? {
+            return Ok(());
+        }
         let names = self.constant(names)?;
-        let operands = self.call_operands(call.oparg, 0)?;
         self.call_keywords(&operands, names)
     }
 
     /// 3.13: the names are on top.
     pub(super) fn call_kw(&mut self, count: u32) -> Result<(), Stop> {
         let names = self.peek(0)?;
-        let operands = self.call_operands(count, 1)?;
+        let mut operands = self.call_operands(count, 1)?;
+        if self.fact(names).constant {
+            operands.names = self.bits(names);
+            if self.follow(&operands)? {
+                return Ok(());
+            }
+        }
         self.call_keywords(&operands, names)
     }
 
@@ -141,6 +148,7 @@ impl Recorder<'_> {
             return Err(self.unsupported());
         }
         if self.is_python(call.callable) {
+            self.calls_through_c += 1;
             return self.hand_over(call.operands, Some(names));
         }
         self.before_escape()?;
@@ -177,124 +185,14 @@ impl Recorder<'_> {
                 callable,
                 args,
                 operands: 3 + has_keywords,
+                names: 0,
             },
             result,
         )
     }
 
-    // --- Inlining.
-
-    /// Whether the function called can be followed inside.
-    fn inlinable(&mut self, call: &Call) -> Result<Option<Function>, Stop> {
-        const REFUSED: u32 =
-            flags::VARARGS | flags::VARKEYWORDS | flags::ANY_GENERATOR | flags::ITERABLE_COROUTINE;
-        const NEEDED: u32 = flags::OPTIMIZED | flags::NEWLOCALS;
-        let function = Function::of(self.bits(call.callable));
-        let code = function.code;
-        let is_simple = code.flags() & REFUSED == 0
-            && code.flags() & NEEDED == NEEDED
-            && code.kwonly_arg_count() == 0;
-        if !is_simple
-            || Some(function.vectorcall) != known::function_entry()
-            || !self.world.may_inline(code)
-        {
-            return Ok(None);
-        }
-        let parameters = code.arg_count() as usize;
-        let defaults = if function.defaults == 0 {
-            0
-        } else {
-            object::size(function.defaults) as usize
-        };
-        let given = call.args.len();
-        if given > parameters || given + defaults < parameters {
-            return Ok(None);
-        }
-        if self.frames.iter().any(|frame| frame.code == code)
-            || self.frames.len() > self.max_inline_depth
-            || !self.has_room_for(code.frame_size() as usize)
-            || self.thread.py_recursion_remaining() < SPARE_RECURSION
-        {
-            return Ok(None);
-        }
-        let Some(units) = self.world.validated(code) else {
-            return Ok(None);
-        };
-        let is_followed = units.headers().is_empty()
-            && !units
-                .instructions()
-                .iter()
-                .any(|instruction| instruction.opcode == Opcode::MakeCell);
-        Ok(is_followed.then_some(function))
-    }
-
-    fn inline(&mut self, call: &Call, function: Function) -> Result<(), Stop> {
-        let Some(units) = self.world.validated(function.code) else {
-            return Err(self.abort(Reason::BadCode));
-        };
-        let address = self.bits(call.callable);
-        self.guard_identity(call.callable)?;
-        self.keep(object::address(function.code.as_ptr()));
-        self.keep(function.defaults);
-        self.depend(Dependency::Function {
-            function: object::pointer(address),
-            code: function.code,
-            defaults: object::pointer(function.defaults),
-        });
-
-        let caller = self.innermost();
-        let first = self.frames[caller].top - call.operands;
-        self.take_from_memory(first)?;
-        self.committed = true;
-        // Taking the stack out of memory gives the values new names.
-        let frame = &self.frames[caller];
-        let stack: Vec<ValueId> = frame.slots[first as usize..frame.top as usize]
-            .iter()
-            .map(|slot| slot.value)
-            .collect();
-        let (callable, own) = match self.minor {
-            Minor::V312 if self.bits(stack[0]) == 0 => (stack[1], None),
-            Minor::V312 => (stack[0], Some(stack[1])),
-            Minor::V313 => (stack[0], Some(stack[1]).filter(|&own| self.bits(own) != 0)),
-        };
-        let id = FrameId(self.trace.inlined.len() as u32 + 1);
-        let mut callee = Frame::new(function.code, units, id);
-        callee.function = callable;
-        callee.globals = function.globals;
-        callee.builtins = function.builtins;
-        let mut given = 0;
-        for &value in own.iter().chain(&stack[2..]) {
-            callee.slots[given] = Slot {
-                value,
-                place: Place::Trace,
-            };
-            given += 1;
-        }
-        let parameters = function.code.arg_count() as usize;
-        for parameter in given..parameters {
-            let defaults = object::size(function.defaults) as usize;
-            let value = object::tuple_item(function.defaults, parameter + defaults - parameters);
-            let value = self.kept_constant(value)?;
-            self.take_reference(value)?;
-            callee.slots[parameter] = Slot {
-                value,
-                place: Place::Trace,
-            };
-        }
-        self.frames[caller].top = first;
-        self.trace.inlined.push(InlinedFrame {
-            caller: self.frames[caller].id,
-            function: callable,
-            code: object::address(function.code.as_ptr()),
-            return_ip: self.instruction.next,
-        });
-        self.frames.push(callee);
-        self.inline_depth = self.inline_depth.max(self.frames.len() as u32 - 1);
-        Ok(())
-    }
-
     /// Guards that a value is the object that it is in this recording, which is kept alive; it is a constant then.
-    fn guard_identity(&mut self, value: ValueId) -> Result<(), Stop> {
+    pub(super) fn guard_identity(&mut self, value: ValueId) -> Result<(), Stop> {
         if !self.fact(value).constant {
             let bits = self.bits(value);
             self.keep(bits);
@@ -304,75 +202,6 @@ impl Recorder<'_> {
             fact.not_null = true;
         }
         Ok(())
-    }
-
-    pub(super) fn return_value(&mut self) -> Result<(), Stop> {
-        if self.innermost() == 0 {
-            return Err(self.abort(Reason::LeftTheFrame));
-        }
-        let kinds = self.local_releases()?;
-        let value = self.pop()?;
-        self.leave(value, &kinds)
-    }
-
-    pub(super) fn return_const(&mut self, index: u32) -> Result<(), Stop> {
-        if self.innermost() == 0 {
-            return Err(self.abort(Reason::LeftTheFrame));
-        }
-        let kinds = self.local_releases()?;
-        let address = object::address(self.frames[self.innermost()].code.constant(index));
-        let value = self.constant(address)?;
-        self.take_reference(value)?;
-        self.leave(value, &kinds)
-    }
-
-    /// How to release the locals of the innermost frame, and last its function.
-    fn local_releases(&mut self) -> Result<Vec<(ValueId, Release)>, Stop> {
-        let frame = self.innermost();
-        let mut kinds: Vec<(ValueId, Release)> = Vec::new();
-        for slot in 0..self.frames[frame].locals {
-            let value = self.frames[frame].slots[slot as usize].value;
-            if value.is_some() && self.bits(value) != 0 {
-                let kind = self.release_kind(value, (frame, 0, slot))?;
-                let twin = |&(other, _): &(ValueId, Release)| {
-                    other != value && self.bits(other) == self.bits(value)
-                };
-                if kind == Release::Plain
-                    && !self.types.is_plain(self.fact(value).exact_type)
-                    && kinds.iter().any(twin)
-                {
-                    return Err(self.unsupported());
-                }
-                kinds.push((value, kind));
-            }
-        }
-        let function = self.frames[frame].function;
-        // A constant of the trace, so not the last reference to it.
-        kinds.push((
-            function,
-            if self.fact(function).immortal {
-                Release::Nothing
-            } else {
-                Release::Plain
-            },
-        ));
-        Ok(kinds)
-    }
-
-    /// Returns from the innermost frame.
-    fn leave(&mut self, value: ValueId, kinds: &[(ValueId, Release)]) -> Result<(), Stop> {
-        self.frames.pop();
-        self.committed = true;
-        let caller = &self.frames[self.innermost()];
-        let Some(&call) = caller.units.at(caller.ip) else {
-            return Err(self.abort(Reason::BadCode));
-        };
-        self.instruction = call;
-        for &(local, kind) in kinds {
-            self.release(local, kind)?;
-        }
-        self.push(value);
-        self.next()
     }
 
     // --- Functions on the list.
@@ -433,7 +262,7 @@ impl Recorder<'_> {
     }
 
     /// Ends a call that has computed its result, with a reference, without running any code.
-    fn end_known(&mut self, call: &Call, result: ValueId) -> Result<bool, Stop> {
+    pub(super) fn end_known(&mut self, call: &Call, result: ValueId) -> Result<bool, Stop> {
         let kinds = self.release_list(call.operands)?;
         self.pop_release(&kinds)?;
         self.push(result);

@@ -54,6 +54,8 @@ pub(super) struct Frame {
     pub top: u32,
     /// The instruction that runs next or is running, at its first prefix.
     pub ip: u32,
+    /// The `__init__` of an object that is on the caller's stack.
+    pub is_init: bool,
 }
 
 impl Frame {
@@ -73,6 +75,7 @@ impl Frame {
             locals,
             top,
             ip: 0,
+            is_init: false,
         }
     }
 }

@@ -36,9 +36,11 @@ mod call;
 mod compare;
 mod emit;
 mod frame;
+mod function;
 mod generic;
 mod global;
 mod hand_over;
+mod inline;
 mod iter;
 mod locals;
 mod range;
@@ -46,6 +48,7 @@ mod request;
 mod show;
 mod stack;
 mod subscript;
+mod unpack;
 
 use serigraph_cpython::Owned;
 use serigraph_cpython::bytecode::{Instruction, Opcode};
@@ -112,6 +115,10 @@ struct Recorder<'a> {
     /// Inlined frames stand for others to see: what their locals hold there, outermost first.
     standing: Vec<Vec<ValueId>>,
     inline_depth: u32,
+    /// Functions made by the recording (addresses).
+    made_functions: Vec<u64>,
+    /// Calls of Python functions that were not followed inside.
+    calls_through_c: u32,
 }
 
 /// Most recordings have fewer.
@@ -172,6 +179,8 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         images: Vec::new(),
         standing: Vec::new(),
         inline_depth: 0,
+        made_functions: Vec::new(),
+        calls_through_c: 0,
     };
     recorder.trace.reserve(USUAL_UOPS);
     let mut f0 = Frame::new(code, units, FrameId(0));
@@ -225,6 +234,7 @@ impl Recorder<'_> {
             let units = units.unwrap_or_else(|| frames[0].units.clone());
             let mut frame = Frame::new(side.code, units, FrameId(number as u32 + 1));
             frame.function = self.trace.inlined[number].function;
+            frame.is_init = self.trace.inlined[number].is_init;
             frame.ip = side.ip;
             frame.top = side.top;
             for (slot, value) in side.slots {
@@ -367,6 +377,9 @@ impl Recorder<'_> {
             Ok(()) => loop {
                 match self.boundary(instructions) {
                     Err(stop) => break self.stopped(stop),
+                    Ok(Some(Outcome::Loop)) if !self.is_worth_it(instructions) => {
+                        break self.stopped(self.abort(Reason::CallsCostMore));
+                    }
                     Ok(Some(outcome)) => break outcome,
                     Ok(None) => {}
                 }
@@ -400,6 +413,13 @@ impl Recorder<'_> {
             room: self.host.into_room(),
             inline_depth: self.inline_depth,
         }
+    }
+
+    /// Whether a loop of so many instructions gains more than its calls through C lose: the interpreter enters a Python function
+    /// without leaving its own loop.
+    fn is_worth_it(&self, instructions: u32) -> bool {
+        const INSTRUCTIONS_A_CALL: u32 = 12;
+        instructions >= INSTRUCTIONS_A_CALL * self.calls_through_c
     }
 
     /// The snapshot of the state before the instruction that stopped the recording.
@@ -527,6 +547,10 @@ impl Recorder<'_> {
             LoadDeref => self.load_deref(oparg),
             StoreDeref => self.store_deref(oparg),
             CopyFreeVars => self.copy_free_vars(oparg),
+            MakeCell => self.make_cell(oparg),
+            MakeFunction => self.make_function(oparg),
+            SetFunctionAttribute => self.set_function_attribute(oparg),
+            BeforeWith => self.before_with(),
 
             BinaryOp => self.binary_op(oparg),
             UnaryNegative => self.unary_negative(),
@@ -550,11 +574,15 @@ impl Recorder<'_> {
             BinarySubscr => self.binary_subscr(),
             StoreSubscr => self.store_subscr(),
             UnpackSequence => self.unpack_sequence(oparg),
+            UnpackEx => self.unpack_ex(oparg),
 
             BuildTuple | BuildList | BuildSet | BuildMap | BuildString | BuildSlice
             | BuildConstKeyMap => self.build(instruction.opcode, oparg),
             ListAppend => self.list_append(oparg),
-            SetAdd | MapAdd | ListExtend | DictUpdate => self.add_to(instruction.opcode, oparg),
+            SetAdd | MapAdd | ListExtend | SetUpdate | DictUpdate => {
+                self.add_to(instruction.opcode, oparg)
+            }
+            DictMerge => self.dict_merge(oparg),
             FormatSimple => self.format_simple(),
             FormatValue | FormatWithSpec | ConvertValue => self.format(instruction.opcode, oparg),
 
@@ -590,13 +618,11 @@ impl Recorder<'_> {
             | GetAiter
             | GetAnext
             | JumpBackwardNoInterrupt => Err(self.abort(Reason::GeneratorFrame)),
-            BeforeWith
-            | BeforeAsyncWith
+            BeforeAsyncWith
             | CallIntrinsic2
             | DeleteDeref
             | DeleteGlobal
             | DeleteName
-            | DictMerge
             | ExitInitCheck
             | ImportFrom
             | ImportName
@@ -605,14 +631,9 @@ impl Recorder<'_> {
             | LoadFromDictOrDeref
             | LoadFromDictOrGlobals
             | LoadLocals
-            | MakeCell
-            | MakeFunction
             | MatchClass
             | MatchKeys
-            | SetFunctionAttribute
-            | SetUpdate
-            | SetupAnnotations
-            | UnpackEx => Err(self.abort(Reason::UnsupportedOpcode)),
+            | SetupAnnotations => Err(self.abort(Reason::UnsupportedOpcode)),
         }
     }
 

@@ -6,7 +6,6 @@ use serigraph_uops::{Reason, Uop};
 use super::frame::Release;
 use super::{Recorder, Stop};
 use crate::host::helpers::Helper;
-use crate::host::object;
 
 impl Recorder<'_> {
     pub(super) fn binary_subscr(&mut self) -> Result<(), Stop> {
@@ -136,77 +135,5 @@ impl Recorder<'_> {
             return Err(self.unsupported());
         }
         Ok(())
-    }
-
-    pub(super) fn unpack_sequence(&mut self, count: u32) -> Result<(), Stop> {
-        let [sequence] = self.operands::<1>()?;
-        let exact = self.type_of(sequence);
-        let is_list = exact == self.types.list;
-        if is_list || exact == self.types.tuple {
-            self.guard_type(sequence, exact)?;
-            let length = self.emit(
-                if is_list { Uop::ListLen } else { Uop::TupleLen },
-                &[sequence],
-                0,
-            )?;
-            if self.bits(length) != u64::from(count) {
-                return Err(self.abort(Reason::ExceptionRaised));
-            }
-            if is_list || !self.fact(sequence).constant {
-                self.emit(Uop::GuardIntEqImm, &[length], count.into())?;
-            }
-            let items = self.unpacked(sequence, count, is_list)?;
-            let kinds = self.releases::<1>()?;
-            for &item in &items {
-                self.take_reference(item)?;
-            }
-            self.pop_release(&kinds)?;
-            for &item in items.iter().rev() {
-                self.push(item);
-            }
-            return self.next();
-        }
-        if count > 256 {
-            return Err(self.unsupported());
-        }
-        let expected = self.constant(object::small_int(count as i32))?;
-        let tuple = self.escaping(Uop::CallObject2, Helper::Unpack, &[sequence, expected])?;
-        let kinds = self.releases_after_escape(1)?;
-        self.pop_release(&kinds)?;
-        let items = self.unpacked(tuple, count, false)?;
-        for &item in &items {
-            self.take_reference(item)?;
-        }
-        // Only the trace has seen the tuple, and its items live on.
-        self.emit(Uop::DecRefPlain, &[tuple], 0)?;
-        for &item in items.iter().rev() {
-            self.push(item);
-        }
-        self.next()
-    }
-
-    /// The items of a tuple or list of that length, borrowed, in order.
-    fn unpacked(
-        &mut self,
-        sequence: ValueId,
-        count: u32,
-        is_list: bool,
-    ) -> Result<Vec<ValueId>, Stop> {
-        let mut items = Vec::with_capacity(count as usize);
-        if is_list {
-            let array = self.emit(Uop::ListItems, &[sequence], 0)?;
-            for i in 0..count {
-                let index = self.const_int(i.into())?;
-                items.push(self.emit(Uop::ItemAt, &[array, index], 0)?);
-            }
-        } else {
-            for i in 0..count {
-                items.push(self.emit(Uop::TupleItemImm, &[sequence], i.into())?);
-            }
-        }
-        for &item in &items {
-            self.borrowed_from(item, sequence);
-        }
-        Ok(items)
     }
 }

@@ -95,6 +95,8 @@ pub struct PlanFrame<V> {
     pub code: u64,
     /// Of an inlined frame: where its caller goes on when it returns, otherwise 0.
     pub return_ip: u32,
+    /// Of an inlined frame: it is an `__init__`, whose result is dropped.
+    pub is_init: bool,
     /// Of an inlined frame: the function, with a reference for the frame; otherwise null.
     pub function: Source<V>,
     first_write: u32,
@@ -313,6 +315,7 @@ impl<V: Copy> Plans<V> {
                 top,
                 code,
                 return_ip,
+                is_init,
                 function,
                 write_count,
                 ..
@@ -324,6 +327,7 @@ impl<V: Copy> Plans<V> {
                 top,
                 code,
                 return_ip,
+                is_init,
                 function,
                 first_write,
                 write_count,

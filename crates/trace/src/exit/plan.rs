@@ -182,13 +182,14 @@ impl Planner {
                 }
             }
             let write_count = self.plans.writes.len() as u32 - first_write;
-            let (code, return_ip, function) = if running {
-                (0, 0, Source::Constant(0))
+            let (code, return_ip, is_init, function) = if running {
+                (0, 0, false, Source::Constant(0))
             } else {
                 let inlined = &trace.inlined[frame.frame.index() - 1];
                 (
                     inlined.code,
                     inlined.return_ip,
+                    inlined.is_init,
                     self.need(trace, at, inlined.function)?,
                 )
             };
@@ -199,6 +200,7 @@ impl Planner {
                 top,
                 code,
                 return_ip,
+                is_init,
                 function,
                 first_write,
                 write_count,
