@@ -11,12 +11,13 @@ use serigraph_cpython::refs;
 use serigraph_cpython::threads::Thread;
 use serigraph_stencil::Activation;
 use serigraph_trace::exit::{self, BoxKind, Plan, PlanFrame, Restorer, Scratch};
-use serigraph_trace::ir::ValueId;
+use serigraph_trace::ir::{InlinedKind, ValueId};
 use serigraph_trace::regalloc::{Location, Place};
 
 use crate::host::object;
 use crate::raise::{self, Operands};
-use crate::{reserve, state};
+use crate::record::operator_name;
+use crate::{recording, reserve, state};
 
 /// The bits of a trace's values where it stopped.
 pub trait Values {
@@ -62,8 +63,8 @@ struct Inlined {
     code: CodeRef,
     ip: u32,
     return_ip: u32,
-    /// What it returns is dropped: its caller has the object that it has made ready.
-    is_init: bool,
+    /// What becomes of what it returns.
+    kind: InlinedKind,
     /// Its slots: locals, then the operand stack.
     slots: Vec<*mut PyObject>,
 }
@@ -161,7 +162,7 @@ impl<V: Values> Restorer for Machine<'_, V> {
             code,
             ip: frame.ip,
             return_ip: frame.return_ip,
-            is_init: frame.is_init,
+            kind: frame.kind,
             slots: vec![ptr::null_mut(); frame.top as usize],
         });
     }
@@ -283,38 +284,78 @@ unsafe fn push(frame: FramePtr, result: *mut PyObject) {
 /// # Safety
 /// As [`push`]; the result is a new reference, or null if an exception is being raised.
 unsafe fn deliver(caller: FramePtr, callee: &Inlined, result: *mut PyObject, raised: bool) {
-    // SAFETY: by the caller's promise; the object that an `__init__` has worked on is on top of the stack.
-    unsafe {
-        if !callee.is_init {
-            if !raised {
-                push(caller, result);
-            }
-        } else if raised {
-            let top = caller.stack_top() - 1;
+    let drop_top = || {
+        let top = caller.stack_top() - 1;
+        // SAFETY: by the caller's promise; what is on top of the stack is no part of it any more when it is released.
+        unsafe {
             caller.set_stack_top(top);
             refs::decref(*caller.slot(top as u32));
-        } else {
-            refs::decref(result);
+        }
+    };
+    // SAFETY: by the caller's promise.
+    unsafe {
+        match (callee.kind, raised) {
+            (InlinedKind::Call, true) | (InlinedKind::Operator, true) => {}
+            (InlinedKind::Call, false) => push(caller, result),
+            (InlinedKind::Init, true) => drop_top(),
+            (InlinedKind::Init, false) => refs::decref(result),
+            (InlinedKind::Operator, false) => {
+                // The left operand goes first.
+                let top = caller.stack_top() - 2;
+                caller.slot(top as u32).swap(caller.slot(top as u32 + 1));
+                drop_top();
+                drop_top();
+                push(caller, result);
+            }
         }
     }
 }
 
-/// What an `__init__` has returned: `None`, or null with the exception that the interpreter raises for anything else.
+/// How the stack of a frame is when the function that it has called has raised.
+fn operands_after(callee: &Inlined) -> Operands {
+    match callee.kind {
+        InlinedKind::Operator => Operands::Present,
+        _ => Operands::Taken {
+            next: callee.return_ip,
+        },
+    }
+}
+
+/// What an inlined function has returned, or null with the exception that the interpreter raises for such a result.
 ///
 /// # Safety
-/// The result is a new reference.
-unsafe fn checked_init(result: *mut PyObject) -> *mut PyObject {
-    // SAFETY: by the caller's promise.
+/// The result is a new reference; the caller stands at the instruction that has called it.
+unsafe fn checked(
+    what: &Inlined,
+    caller: FramePtr,
+    caller_code: CodeRef,
+    caller_ip: u32,
+    result: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: by the caller's promise; the operands of an operator are on top of the caller's stack.
     unsafe {
-        if result == ffi::Py_None() {
-            return result;
+        match what.kind {
+            InlinedKind::Init if result != ffi::Py_None() => {
+                object::raise_with_type_name(
+                    ffi::PyExc_TypeError,
+                    "__init__() should return None, not '",
+                    result,
+                    "'",
+                );
+            }
+            InlinedKind::Operator if result == ffi::Py_NotImplemented() => {
+                let top = caller.stack_top() as u32;
+                let [a, b] = [2, 1].map(|n| object::type_name(*caller.slot(top - n)));
+                let operator = recording::validated(caller_code)
+                    .and_then(|units| units.at(caller_ip).map(|i| i.oparg))
+                    .map_or("?", operator_name);
+                object::raise(
+                    ffi::PyExc_TypeError,
+                    &format!("unsupported operand type(s) for {operator}: '{a}' and '{b}'"),
+                );
+            }
+            _ => return result,
         }
-        object::raise_with_type_name(
-            ffi::PyExc_TypeError,
-            "__init__() should return None, not '",
-            result,
-            "'",
-        );
         refs::decref(result);
     }
     ptr::null_mut()
@@ -408,12 +449,9 @@ unsafe fn run_inlined(
                     inner.set_start(what.code, callee.return_ip);
                 }
             }
-            let operands = match frames.get(n + 1) {
-                Some((_, callee)) => Operands::Taken {
-                    next: callee.return_ip,
-                },
-                None => Operands::Present,
-            };
+            let operands = frames
+                .get(n + 1)
+                .map_or(Operands::Present, |(_, callee)| operands_after(callee));
             result = match exception.take() {
                 Some(pending) => {
                     raise::run_raising(thread, inner, what.code, what.ip, pending, operands)
@@ -424,9 +462,13 @@ unsafe fn run_inlined(
         if let Some(top) = datastack_top {
             thread.set_datastack_top(top);
         }
-        if what.is_init && !result.is_null() {
-            // SAFETY: the result is a new reference.
-            result = unsafe { checked_init(result) };
+        if !result.is_null() && what.kind != InlinedKind::Call {
+            let (caller, caller_code, ip) = match n.checked_sub(1) {
+                None => (f0, code, f0_call),
+                Some(outer) => (frames[outer].0, frames[outer].1.code, frames[outer].1.ip),
+            };
+            // SAFETY: the result is a new reference, and the caller stands at the instruction.
+            result = unsafe { checked(what, caller, caller_code, ip, result) };
         }
         if result.is_null() {
             exception = Some(raise::take());
@@ -438,14 +480,7 @@ unsafe fn run_inlined(
             Some(pending) => {
                 deliver(f0, &inlined[0], ptr::null_mut(), true);
                 f0.set_ip(code, f0_call);
-                raise::resume_raising(
-                    f0,
-                    code,
-                    pending,
-                    Operands::Taken {
-                        next: inlined[0].return_ip,
-                    },
-                )
+                raise::resume_raising(f0, code, pending, operands_after(&inlined[0]))
             }
             None => {
                 deliver(f0, &inlined[0], result, false);

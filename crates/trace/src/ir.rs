@@ -181,9 +181,31 @@ pub struct InlinedFrame {
     pub code: u64,
     /// The host's number for the instruction after the call, in the caller, in code units.
     pub return_ip: u32,
-    /// It is the `__init__` of an object that is being made, which is on the caller's stack already: what it returns, `None`, is
-    /// dropped.
-    pub is_init: bool,
+    /// What it was called for.
+    pub kind: InlinedKind,
+}
+
+/// What an inlined function was called for: what becomes of its result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum InlinedKind {
+    /// A call: the result goes to the caller's stack.
+    #[default]
+    Call,
+    /// It is the `__init__` of an object that is being made, which is on the caller's stack already: the result, `None`, is dropped.
+    Init,
+    /// It is the method of a binary operator, whose operands are on the caller's stack still: the result takes their place.
+    Operator,
+}
+
+impl InlinedKind {
+    /// The word for it in the text form; a call has none.
+    pub fn word(self) -> &'static str {
+        match self {
+            InlinedKind::Call => "",
+            InlinedKind::Init => "init",
+            InlinedKind::Operator => "operator",
+        }
+    }
 }
 
 /// How a trace ends.

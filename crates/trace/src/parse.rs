@@ -5,8 +5,8 @@
 //! the verifier to judge.
 
 use crate::ir::{
-    End, EntrySlot, FrameId, FrameState, Inherited, InlinedFrame, Inst, LoopParam, ParamSource,
-    PendingStore, SlotValue, Snapshot, SnapshotId, Trace, ValueId,
+    End, EntrySlot, FrameId, FrameState, Inherited, InlinedFrame, InlinedKind, Inst, LoopParam,
+    ParamSource, PendingStore, SlotValue, Snapshot, SnapshotId, Trace, ValueId,
 };
 use serigraph_uops::{Immediate, Kind, Reason, Uop};
 use std::collections::HashMap;
@@ -360,13 +360,17 @@ impl Parser<'_> {
         let code = line.u64()?;
         line.expect_word("return")?;
         let return_ip = line.u32()?;
-        let is_init = line.eat_word("init");
+        let kind = match line.eat_word("init") {
+            true => InlinedKind::Init,
+            false if line.eat_word("operator") => InlinedKind::Operator,
+            false => InlinedKind::Call,
+        };
         self.trace.inlined.push(InlinedFrame {
             caller,
             function,
             code,
             return_ip,
-            is_init,
+            kind,
         });
         Ok(())
     }

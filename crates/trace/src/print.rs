@@ -24,7 +24,7 @@
 //! A snapshot's reason is left out if it is `guard-failed`. `#` starts a comment. `-` is a value, snapshot or frame
 //! that is not there. Floats are shortest decimals, or `bits 0x...` for a NaN.
 
-use crate::ir::{End, FrameId, Inst, ParamSource, SnapshotId, Trace, ValueId};
+use crate::ir::{End, FrameId, InlinedKind, Inst, ParamSource, SnapshotId, Trace, ValueId};
 use serigraph_uops::{Immediate, Reason, Uop};
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -45,13 +45,18 @@ impl Display for Trace {
         for (i, frame) in self.inlined.iter().enumerate() {
             writeln!(
                 f,
-                "{}: caller {} function {} code {:#x} return {}{}",
+                "{}: caller {} function {} code {:#x} return {}{}{}",
                 FrameId(i as u32 + 1),
                 frame.caller,
                 frame.function,
                 frame.code,
                 frame.return_ip,
-                if frame.is_init { " init" } else { "" }
+                if frame.kind == InlinedKind::Call {
+                    ""
+                } else {
+                    " "
+                },
+                frame.kind.word()
             )?;
         }
         for i in 0..self.snapshots.len() {

@@ -183,6 +183,13 @@ pub fn none() -> u64 {
     bits(unsafe { ffi::Py_None() })
 }
 
+/// `NotImplemented`.
+#[inline]
+pub fn not_implemented() -> u64 {
+    // SAFETY: gives the address of a static object.
+    bits(unsafe { ffi::Py_NotImplemented() })
+}
+
 /// `True` or `False`.
 #[inline]
 pub fn boolean(value: bool) -> u64 {
@@ -427,6 +434,21 @@ fn object_new() -> Option<ffi::newfunc> {
     (!new.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, ffi::newfunc>(new) })
 }
 
+/// As [`type_lookup`], by the text of the name.
+pub fn lookup_name(class: u64, name: &CStr) -> u64 {
+    // SAFETY: a terminated string; what the class has lives on when the name is released.
+    unsafe {
+        let name = ffi::PyUnicode_InternFromString(name.as_ptr());
+        if name.is_null() {
+            ffi::PyErr_Clear();
+            return 0;
+        }
+        let found = type_lookup(class, bits(name));
+        decref(name);
+        found
+    }
+}
+
 /// A class of the ordinary kind, whose instances `object.__new__` makes: its version, and its `__init__` (0: that of `object`).
 /// `None`: it is another kind of class.
 pub fn simple_class(class: u64) -> Option<(u32, u64)> {
@@ -441,21 +463,9 @@ pub fn simple_class(class: u64) -> Option<(u32, u64)> {
     if new.is_null() || object_new().map(|f| f as *mut c_void) != Some(new) {
         return None;
     }
-    static NAME: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
-    let mut name = NAME.load(Ordering::Relaxed);
-    if name.is_null() {
-        // SAFETY: a terminated string; the interned string is kept for ever.
-        name = unsafe { ffi::PyUnicode_InternFromString(c"__init__".as_ptr()) };
-        if name.is_null() {
-            // SAFETY: no memory; nobody is to know.
-            unsafe { ffi::PyErr_Clear() };
-            return None;
-        }
-        NAME.store(name, Ordering::Relaxed);
-    }
-    let init = type_lookup(class, bits(name));
+    let init = lookup_name(class, c"__init__");
     let version = word(class, layout().type_object.version_tag) as u32;
-    let of_object = type_lookup(bits((&raw mut ffi::PyBaseObject_Type).cast()), bits(name));
+    let of_object = lookup_name(bits((&raw mut ffi::PyBaseObject_Type).cast()), c"__init__");
     (version != 0 && init != 0).then_some((version, if init == of_object { 0 } else { init }))
 }
 
@@ -740,7 +750,7 @@ pub fn tuple_item(o: u64, index: usize) -> u64 {
 }
 
 /// Sets an exception with this text.
-pub(super) fn raise(kind: *mut PyObject, text: &str) {
+pub fn raise(kind: *mut PyObject, text: &str) {
     // SAFETY: a type of exception; the text's bytes live through the call.
     unsafe {
         let text = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as isize);
@@ -751,10 +761,13 @@ pub(super) fn raise(kind: *mut PyObject, text: &str) {
     }
 }
 
-/// Sets an exception whose text has the name of an object's type in it.
-pub fn raise_with_type_name(kind: *mut PyObject, before: &str, o: *mut PyObject, after: &str) {
+/// The name of an object's type, as it stands in texts of exceptions.
+///
+/// # Safety
+/// A live object.
+pub unsafe fn type_name(o: *mut PyObject) -> String {
     // SAFETY: `tp_name` of a live object's type is a terminated string.
-    let name = unsafe {
+    unsafe {
         let name = type_of(o)
             .byte_add(layout().type_object.name)
             .cast::<*const std::ffi::c_char>()
@@ -762,9 +775,15 @@ pub fn raise_with_type_name(kind: *mut PyObject, before: &str, o: *mut PyObject,
         if name.is_null() {
             "?".into()
         } else {
-            std::ffi::CStr::from_ptr(name).to_string_lossy()
+            CStr::from_ptr(name).to_string_lossy().into()
         }
-    };
+    }
+}
+
+/// Sets an exception whose text has the name of an object's type in it.
+pub fn raise_with_type_name(kind: *mut PyObject, before: &str, o: *mut PyObject, after: &str) {
+    // SAFETY: the callers pass live objects.
+    let name = unsafe { type_name(o) };
     raise(kind, &format!("{before}{name}{after}"));
 }
 

@@ -158,6 +158,9 @@ impl Recorder<'_> {
         let Some(helper) = Helper::from_number(u64::from(oparg)) else {
             return Err(self.abort(Reason::BadCode));
         };
+        if self.operator_method(oparg, a, b)? {
+            return Ok(());
+        }
         if self.is_leaf_text(oparg, a, b)? {
             let kinds = self.releases::<2>()?;
             let result = self.leaf(Uop::LeafObject2, helper, &[a, b])?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serigraph_cpython::bytecode::ValidatedCode;
 use serigraph_cpython::code::CodeRef;
-use serigraph_trace::ir::{FrameId, ValueId};
+use serigraph_trace::ir::{FrameId, InlinedKind, ValueId};
 
 /// Where the reference that a slot has to own is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,8 +54,8 @@ pub(super) struct Frame {
     pub top: u32,
     /// The instruction that runs next or is running, at its first prefix.
     pub ip: u32,
-    /// The `__init__` of an object that is on the caller's stack.
-    pub is_init: bool,
+    /// What it was called for.
+    pub kind: InlinedKind,
 }
 
 impl Frame {
@@ -75,7 +75,7 @@ impl Frame {
             locals,
             top,
             ip: 0,
-            is_init: false,
+            kind: InlinedKind::Call,
         }
     }
 }

@@ -3,11 +3,13 @@
 //! The arguments move from the caller's stack to the callee's locals, as the interpreter moves them. When a class is called, the
 //! new object is on the caller's stack while its `__init__` runs, whose result is dropped.
 
-use serigraph_cpython::bytecode::Opcode;
+use std::sync::Arc;
+
+use serigraph_cpython::bytecode::{Opcode, ValidatedCode};
 use serigraph_cpython::code::flags;
 use serigraph_cpython::layout;
 use serigraph_cpython::version::Minor;
-use serigraph_trace::ir::{FrameId, InlinedFrame, ValueId};
+use serigraph_trace::ir::{FrameId, InlinedFrame, InlinedKind, ValueId};
 use serigraph_uops::{Reason, Uop};
 
 use super::call::Call;
@@ -142,6 +144,11 @@ impl Recorder<'_> {
         self.inline(call, followed, Through::Class(made))
     }
 
+    /// Whether a function can be followed inside when it is called with so many arguments.
+    pub(super) fn is_followed(&mut self, function: u64, given: usize) -> bool {
+        self.followed(function, given, 0).is_some()
+    }
+
     /// Whether a function can be followed inside when it is called with so many arguments, the last with these names.
     fn followed(&mut self, address: u64, given: usize, names: u64) -> Option<Followed> {
         const REFUSED: u32 = flags::ANY_GENERATOR | flags::ITERABLE_COROUTINE;
@@ -186,13 +193,7 @@ impl Recorder<'_> {
         let Some(units) = self.world.validated(function.code) else {
             return Err(self.abort(Reason::BadCode));
         };
-        self.keep(object::address(function.code.as_ptr()));
-        self.keep(function.defaults);
-        self.depend(Dependency::Function {
-            function: object::pointer(address),
-            code: function.code,
-            defaults: object::pointer(function.defaults),
-        });
+        self.rely_on(address, &function);
 
         // Whatever can fail comes first.
         let first_argument = usize::from(!matches!(through, Through::Nothing));
@@ -277,14 +278,9 @@ impl Recorder<'_> {
         }
         self.release(callable, callable_kind)?;
 
-        let id = FrameId(self.trace.inlined.len() as u32 + 1);
-        let mut callee = Frame::new(function.code, units, id);
-        callee.function = callee_function;
-        callee.globals = function.globals;
-        callee.builtins = function.builtins;
-        callee.is_init = matches!(through, Through::Class(_));
-        for (slot, (source, made)) in sources.into_iter().zip(made).enumerate() {
-            let value = match source {
+        let mut slots = Vec::with_capacity(sources.len());
+        for (source, made) in sources.into_iter().zip(made) {
+            slots.push(match source {
                 Source::Given(i) => args[i],
                 Source::Default(value) => {
                     let value = self.kept_constant(value)?;
@@ -292,21 +288,82 @@ impl Recorder<'_> {
                     value
                 }
                 Source::Rest | Source::NoKeywords => made,
-            };
-            callee.slots[slot] = Slot {
+            });
+        }
+        let kind = match through {
+            Through::Class(_) => InlinedKind::Init,
+            _ => InlinedKind::Call,
+        };
+        self.enter_frame(function, units, callee_function, &slots, kind);
+        Ok(true)
+    }
+
+    /// Begins the frame of an inlined function: its first locals, with their references, and its function, with one.
+    fn enter_frame(
+        &mut self,
+        function: Function,
+        units: Arc<ValidatedCode>,
+        value: ValueId,
+        locals: &[ValueId],
+        kind: InlinedKind,
+    ) {
+        let id = FrameId(self.trace.inlined.len() as u32 + 1);
+        let mut callee = Frame::new(function.code, units, id);
+        callee.function = value;
+        callee.globals = function.globals;
+        callee.builtins = function.builtins;
+        callee.kind = kind;
+        for (slot, &value) in callee.slots.iter_mut().zip(locals) {
+            *slot = Slot {
                 value,
                 place: Place::Trace,
             };
         }
         self.trace.inlined.push(InlinedFrame {
-            caller: self.frames[caller].id,
-            function: callee_function,
+            caller: self.frames[self.innermost()].id,
+            function: value,
             code: object::address(function.code.as_ptr()),
             return_ip: self.instruction.next,
-            is_init: callee.is_init,
+            kind,
         });
         self.frames.push(callee);
         self.inline_depth = self.inline_depth.max(self.frames.len() as u32 - 1);
+    }
+
+    /// What an inlined function relies on: its code, and its defaults.
+    fn rely_on(&mut self, address: u64, function: &Function) {
+        self.keep(object::address(function.code.as_ptr()));
+        self.keep(function.defaults);
+        self.depend(Dependency::Function {
+            function: object::pointer(address),
+            code: function.code,
+            defaults: object::pointer(function.defaults),
+        });
+    }
+
+    /// Follows the method of a binary operator inside, whose operands are on top of the stack and stay there; the method is a
+    /// constant, which has been guarded. False: it cannot be followed.
+    pub(super) fn follow_operator(
+        &mut self,
+        method: u64,
+        args: [ValueId; 2],
+    ) -> Result<bool, Stop> {
+        let Some(followed) = self.followed(method, 2, 0) else {
+            return Ok(false);
+        };
+        let is_simple = matches!(followed.sources[..], [Source::Given(0), Source::Given(1)]);
+        let function = followed.function;
+        let Some(units) = self.world.validated(function.code).filter(|_| is_simple) else {
+            return Ok(false);
+        };
+        self.rely_on(method, &function);
+        self.committed = true;
+        let value = self.kept_constant(method)?;
+        self.take_reference(value)?;
+        for arg in args {
+            self.take_reference(arg)?;
+        }
+        self.enter_frame(function, units, value, &args, InlinedKind::Operator);
         Ok(true)
     }
 
@@ -341,13 +398,25 @@ impl Recorder<'_> {
         if self.innermost() == 0 {
             return Err(self.abort(Reason::LeftTheFrame));
         }
-        if self.frames[self.innermost()].is_init {
-            let value = self.peek(0)?;
-            if self.bits(value) != object::none() {
-                return Err(self.abort(Reason::ExceptionRaised));
+        let value = self.peek(0)?;
+        let bits = self.bits(value);
+        match self.frames[self.innermost()].kind {
+            InlinedKind::Call => {}
+            InlinedKind::Init => {
+                if bits != object::none() {
+                    return Err(self.abort(Reason::ExceptionRaised));
+                }
+                if !self.fact(value).constant {
+                    self.emit(Uop::GuardIs, &[value], bits)?;
+                }
             }
-            if !self.fact(value).constant {
-                self.emit(Uop::GuardIs, &[value], object::none())?;
+            InlinedKind::Operator => {
+                if bits == object::not_implemented() {
+                    return Err(self.abort(Reason::ExceptionRaised));
+                }
+                if !self.fact(value).constant && self.fact(value).exact_type == 0 {
+                    self.emit(Uop::GuardIsNot, &[value], object::not_implemented())?;
+                }
             }
         }
         let kinds = self.local_releases()?;
@@ -359,9 +428,13 @@ impl Recorder<'_> {
         if self.innermost() == 0 {
             return Err(self.abort(Reason::LeftTheFrame));
         }
-        if self.frames[self.innermost()].is_init
-            && object::address(self.frames[self.innermost()].code.constant(index)) != object::none()
-        {
+        let constant = object::address(self.frames[self.innermost()].code.constant(index));
+        let is_fine = match self.frames[self.innermost()].kind {
+            InlinedKind::Call => true,
+            InlinedKind::Init => constant == object::none(),
+            InlinedKind::Operator => constant != object::not_implemented(),
+        };
+        if !is_fine {
             return Err(self.abort(Reason::ExceptionRaised));
         }
         let kinds = self.local_releases()?;
@@ -406,7 +479,10 @@ impl Recorder<'_> {
 
     /// Returns from the innermost frame.
     fn leave(&mut self, value: ValueId, kinds: &[(ValueId, Release)]) -> Result<(), Stop> {
-        let is_init = self.frames.pop().is_some_and(|frame| frame.is_init);
+        let kind = self
+            .frames
+            .pop()
+            .map_or(InlinedKind::Call, |frame| frame.kind);
         self.committed = true;
         let caller = &self.frames[self.innermost()];
         let call = caller.units.at(caller.ip).copied();
@@ -422,13 +498,18 @@ impl Recorder<'_> {
         for &(local, kind) in kinds {
             self.release(local, kind)?;
         }
-        if is_init {
+        match kind {
+            InlinedKind::Call => self.push(value),
             // The object is on the stack already, and `None` is immortal.
-            if !self.fact(value).immortal {
+            InlinedKind::Init if self.fact(value).immortal => {}
+            InlinedKind::Init => {
                 self.emit(Uop::DecRefPlain, &[value], 0)?;
             }
-        } else {
-            self.push(value);
+            InlinedKind::Operator => {
+                let kinds = self.operator_releases()?;
+                self.pop_release(&kinds)?;
+                self.push(value);
+            }
         }
         self.next()
     }

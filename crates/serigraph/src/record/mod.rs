@@ -43,6 +43,7 @@ mod hand_over;
 mod inline;
 mod iter;
 mod locals;
+mod operator;
 mod range;
 mod request;
 mod show;
@@ -65,6 +66,7 @@ use crate::host::object::{self, Types};
 use crate::host::{FrameImage, Interpreter, known};
 use frame::{Fact, Frame, Place, Release, Slot};
 
+pub use operator::operator_name;
 pub use request::{Abort, Dependency, Outcome, Recording, Request, Side, SideFrame, Start, World};
 
 /// Why a handler does not go on.
@@ -234,7 +236,7 @@ impl Recorder<'_> {
             let units = units.unwrap_or_else(|| frames[0].units.clone());
             let mut frame = Frame::new(side.code, units, FrameId(number as u32 + 1));
             frame.function = self.trace.inlined[number].function;
-            frame.is_init = self.trace.inlined[number].is_init;
+            frame.kind = self.trace.inlined[number].kind;
             frame.ip = side.ip;
             frame.top = side.top;
             for (slot, value) in side.slots {

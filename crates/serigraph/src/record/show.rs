@@ -19,7 +19,7 @@
 //! A standing frame owns nothing while the trace runs: its slots hold the references that the trace owns for them.
 
 use serigraph_cpython::frame::{self, FramePtr};
-use serigraph_trace::ir::ValueId;
+use serigraph_trace::ir::{InlinedKind, ValueId};
 use serigraph_uops::{Reason, Uop, layout};
 
 use super::frame::Place;
@@ -46,13 +46,15 @@ impl Recorder<'_> {
     /// Where others see a frame: at the current instruction, or at the call that it is in.
     fn instruction_address(&self, number: usize) -> u64 {
         let frame = &self.frames[number];
-        let at = if number == self.innermost() {
-            frame.code.unit_address(self.instruction.op_at)
-        } else {
-            let call = frame.units.at(frame.ip).map_or(frame.ip, |i| i.op_at);
-            let callee = self.frames[number + 1].id.index() - 1;
-            let next = self.trace.inlined[callee].return_ip;
-            FramePtr::calling_address(frame.code, call, next)
+        let call = frame.units.at(frame.ip).map_or(frame.ip, |i| i.op_at);
+        let at = match self.frames.get(number + 1) {
+            None => frame.code.unit_address(self.instruction.op_at),
+            // The interpreter calls it from C.
+            Some(callee) if callee.kind == InlinedKind::Operator => frame.code.unit_address(call),
+            Some(callee) => {
+                let next = self.trace.inlined[callee.id.index() - 1].return_ip;
+                FramePtr::calling_address(frame.code, call, next)
+            }
         };
         at.expose_provenance() as u64
     }

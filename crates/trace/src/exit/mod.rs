@@ -20,7 +20,7 @@ mod text;
 pub use plan::{Exits, plan_exit_at, plan_exits};
 pub use restore::{Restorer, Scratch, restore};
 
-use crate::ir::{FrameId, SnapshotId};
+use crate::ir::{FrameId, InlinedKind, SnapshotId};
 
 /// Where an exit gets an object from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,8 +95,8 @@ pub struct PlanFrame<V> {
     pub code: u64,
     /// Of an inlined frame: where its caller goes on when it returns, otherwise 0.
     pub return_ip: u32,
-    /// Of an inlined frame: it is an `__init__`, whose result is dropped.
-    pub is_init: bool,
+    /// Of an inlined frame: what becomes of its result.
+    pub kind: InlinedKind,
     /// Of an inlined frame: the function, with a reference for the frame; otherwise null.
     pub function: Source<V>,
     first_write: u32,
@@ -315,7 +315,7 @@ impl<V: Copy> Plans<V> {
                 top,
                 code,
                 return_ip,
-                is_init,
+                kind,
                 function,
                 write_count,
                 ..
@@ -327,7 +327,7 @@ impl<V: Copy> Plans<V> {
                 top,
                 code,
                 return_ip,
-                is_init,
+                kind,
                 function,
                 first_write,
                 write_count,

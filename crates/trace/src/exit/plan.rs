@@ -1,7 +1,7 @@
 //! Computing plans: the scan of [`crate::ownership`], stopped at each exit.
 
 use super::{BoxKind, Count, Make, PlanFrame, PlanId, Plans, Raw, SlotWrite, Source, Store};
-use crate::ir::{End, SnapshotId, Trace, ValueId};
+use crate::ir::{End, InlinedKind, SnapshotId, Trace, ValueId};
 use crate::ownership::{OwnershipError, SlotMemory, State, is_null, same_value};
 use serigraph_uops::Uop;
 
@@ -182,14 +182,14 @@ impl Planner {
                 }
             }
             let write_count = self.plans.writes.len() as u32 - first_write;
-            let (code, return_ip, is_init, function) = if running {
-                (0, 0, false, Source::Constant(0))
+            let (code, return_ip, kind, function) = if running {
+                (0, 0, InlinedKind::Call, Source::Constant(0))
             } else {
                 let inlined = &trace.inlined[frame.frame.index() - 1];
                 (
                     inlined.code,
                     inlined.return_ip,
-                    inlined.is_init,
+                    inlined.kind,
                     self.need(trace, at, inlined.function)?,
                 )
             };
@@ -200,7 +200,7 @@ impl Planner {
                 top,
                 code,
                 return_ip,
-                is_init,
+                kind,
                 function,
                 first_write,
                 write_count,
