@@ -164,5 +164,9 @@ pub fn last_lines(outcome: &Outcome, count: usize) -> String {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    lines[lines.len().saturating_sub(count)..].join(" | ")
+    let text = lines[lines.len().saturating_sub(count)..].join(" | ");
+    match env::var("HOME") {
+        Ok(home) if home.len() > 1 => text.replace(&home, "~"),
+        _ => text,
+    }
 }

@@ -83,7 +83,13 @@ impl Build {
             true => "link-time optimised",
             false => "not link-time optimised",
         };
-        format!("{profiled}, {linked}, {}", self.configure.replace('\'', ""))
+        // What was chosen, but not where things are.
+        let text = self.configure.replace('\'', "");
+        let chosen = text
+            .split_whitespace()
+            .filter(|word| word.starts_with("--enable") || word.starts_with("--with"));
+        let chosen: Vec<&str> = chosen.filter(|word| !word.contains('/')).collect();
+        format!("{profiled}, {linked}, configured with {}", chosen.join(" "))
     }
 }
 
