@@ -1,0 +1,44 @@
+//! The optimiser on traces that the verifier accepts: it refuses or gives a trace that the verifier accepts too. The first byte
+//! says which passes are left out.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use serigraph_trace::opt::{OptOptions, Passes, optimise_linear, optimise_loop};
+use serigraph_trace::parse::parse;
+use serigraph_trace::testhost::TestHost;
+use serigraph_trace::testhost::functions::host_types;
+use serigraph_trace::verify::verify;
+
+const PASSES: [&str; 8] = [
+    "",
+    "-refcount",
+    "-guards",
+    "-fold",
+    "-cse",
+    "-memory",
+    "-sink",
+    "-dead",
+];
+
+fuzz_target!(|input: (u8, &str)| {
+    let (choice, text) = input;
+    let Ok(trace) = parse(text) else { return };
+    if verify(&trace).is_err() {
+        return;
+    }
+    let types = host_types(&TestHost::new(0));
+    let passes = Passes::parse(PASSES[usize::from(choice) % PASSES.len()]).expect("known passes");
+    let options = OptOptions {
+        passes,
+        report: None,
+    };
+    let results = [
+        optimise_loop(trace.clone(), &types, &options),
+        optimise_linear(trace, None, None, &types, &options),
+    ];
+    for optimised in results.into_iter().flatten() {
+        if let Err(error) = verify(&optimised) {
+            panic!("not well formed: {error}\n{optimised}");
+        }
+    }
+});
