@@ -14,7 +14,7 @@ use serigraph_uops::{Exit, Kind, Uop};
 pub struct EmitContext {
     /// The number of the trace's first exit; the others follow. An exit leaves its number in `Activation::exit`.
     pub first_exit: u32,
-    /// For a trace that ends in a link: the loop entry of its target.
+    /// For a trace that ends in a link: the loop entry of its target, or the entry if it ends with entering that.
     pub link: Option<CodeAddress>,
     /// Remember which code belongs to which uop, for [`crate::dump`].
     pub remember_uops: bool,
@@ -133,7 +133,9 @@ impl Emitter {
         }
         match (&trace.end, head, context.link) {
             (End::Loop(_), Some(head), _) => self.assembler.jump_back(head),
-            (End::Link { .. }, _, Some(target)) => self.assembler.jump_to(target),
+            (End::Link { .. } | End::Enter { .. }, _, Some(target)) => {
+                self.assembler.jump_to(target)
+            }
             (End::Exit(_), ..) if !self.labels.is_empty() => {
                 self.assembler.jump_exit(self.labels[self.labels.len() - 1]);
             }

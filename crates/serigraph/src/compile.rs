@@ -8,7 +8,8 @@ use serigraph_cpython::frame::FramePtr;
 use serigraph_cpython::threads::{Thread, processor_time};
 use serigraph_cpython::{Owned, ffi, layout};
 use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget};
-use serigraph_stencil::{CodeError, StencilTable};
+use serigraph_stencil::{CodeAddress, CodeError, StencilTable};
+use serigraph_trace::enter::enter;
 use serigraph_trace::exit::{Exits, PlanId, Plans, plan_exits};
 use serigraph_trace::ir::{SnapshotId, Trace, ValueId};
 use serigraph_trace::link::link;
@@ -20,7 +21,7 @@ use serigraph_uops::Reason;
 use crate::dump::Stage;
 use crate::executor::{
     Compiled, Executor, Exit, ExitState, Kind, ValidWord, entry_checks, guards_frame_object,
-    link_checks,
+    link_checks, slots_of,
 };
 use crate::header::TraceId;
 use crate::host::FrameImage;
@@ -103,8 +104,35 @@ fn reason_of(error: CodeError) -> Reason {
     }
 }
 
-/// The traces at the header that the recording has come to whose loops take the state it has left.
-fn targets(job: &Job) -> Vec<Rc<Compiled>> {
+/// How a trace goes on in another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// In its loop, with what that wants in registers.
+    Loop,
+    /// From its beginning.
+    Beginning,
+}
+
+/// The trace that another ends with going on in.
+#[derive(Clone, Debug)]
+struct Target {
+    trace: Rc<Compiled>,
+    way: Way,
+}
+
+impl Target {
+    /// Where the machine code goes on.
+    fn address(&self) -> Option<CodeAddress> {
+        let machine = &self.trace.machine;
+        match self.way {
+            Way::Loop => machine.loop_entry.as_ref().map(|(address, _)| *address),
+            Way::Beginning => Some(machine.entry()),
+        }
+    }
+}
+
+/// The traces at the header that the recording has come to which take the state it has left, the best way first.
+fn targets(job: &Job, tree: Option<&Compiled>) -> Vec<Target> {
     let Some(header) = job.reached else {
         return Vec::new();
     };
@@ -114,13 +142,30 @@ fn targets(job: &Job) -> Vec<Rc<Compiled>> {
             .get(&job.code.as_ptr().addr())
             .and_then(|d| d.find(header))
             .map_or(&[][..], |h| &h.executors);
-        let linkable = |id: &TraceId| {
-            s.traces
-                .get(*id)
-                .map(|t| t.compiled.clone())
-                .filter(|c| c.machine.loop_entry.is_some() && c.accepts_link(job.frame))
-        };
-        executors.iter().filter_map(linkable).collect()
+        let all: Vec<&Rc<Compiled>> = executors
+            .iter()
+            .filter_map(|id| s.traces.get(*id))
+            .map(|t| &t.compiled)
+            .collect();
+        // SAFETY: the frame has been brought to the header.
+        let slots = unsafe { slots_of(job.frame) };
+        // SAFETY: those are the slots of the frame.
+        let linkable = all.iter().filter(|c| unsafe { c.accepts_link(slots) });
+        let mut targets: Vec<Target> = linkable
+            .map(|&trace| Target {
+                trace: trace.clone(),
+                way: Way::Loop,
+            })
+            .collect();
+        // The own tree's loop first: its invariants are at hand.
+        targets.sort_by_key(|t| tree.is_none_or(|tree| tree.id != t.trace.id));
+        // SAFETY: as above.
+        let enterable = all.iter().filter(|c| unsafe { c.accepts(slots) });
+        targets.extend(enterable.map(|&trace| Target {
+            trace: trace.clone(),
+            way: Way::Beginning,
+        }));
+        targets
     })
 }
 
@@ -129,8 +174,8 @@ struct Front {
     trace: Trace,
     exits: Exits,
     allocation: Allocation,
-    /// The trace it links to.
-    target: Option<Rc<Compiled>>,
+    /// The trace it goes on in.
+    target: Option<Target>,
     optimise_ns: u64,
     allocate_ns: u64,
 }
@@ -139,11 +184,7 @@ struct Front {
 const USUAL_INSTS: usize = 2000;
 
 /// Optimises and allocates. Touches nothing but its arguments, and the buffers of the allocator.
-fn front(
-    job: &Job,
-    tree: Option<&Compiled>,
-    linked: Option<&Rc<Compiled>>,
-) -> Result<Front, Reason> {
+fn front(job: &Job, tree: Option<&Compiled>, linked: Option<&Target>) -> Result<Front, Reason> {
     let types = host_types();
     let (passes, random_seed) = state::with(|s| (s.options.passes, s.options.random_registers));
     let options = OptOptions {
@@ -154,15 +195,19 @@ fn front(
     let mut trace = job.trace.clone();
     let trace = match linked {
         None => opt::optimise_loop(trace, &types, &options)?,
-        Some(target) => {
-            link(&mut trace, target.id, &target.trace, &types)?;
-            opt::optimise_linear(
-                trace,
-                tree.map(|t| &t.trace),
-                Some(&target.trace),
-                &types,
-                &options,
-            )?
+        Some(Target { trace: to, way }) => {
+            let tree = tree.map(|t| &t.trace);
+            let loop_of = match way {
+                Way::Loop => {
+                    link(&mut trace, to.id, &to.trace, &types)?;
+                    Some(&to.trace)
+                }
+                Way::Beginning => {
+                    enter(&mut trace, to.id, &to.trace)?;
+                    None
+                }
+            };
+            opt::optimise_linear(trace, tree, loop_of, &types, &options)?
         }
     };
     let exits = plan_exits(&trace).map_err(|error| {
@@ -173,7 +218,8 @@ fn front(
     let request = regalloc::Request {
         entry: &job.entry,
         link: linked
-            .and_then(|t| t.machine.loop_entry.as_ref())
+            .filter(|t| t.way == Way::Loop)
+            .and_then(|t| t.trace.machine.loop_entry.as_ref())
             .map(|(_, entry)| entry),
         max_slots: MAX_SLOTS,
         random_seed,
@@ -200,18 +246,15 @@ fn front(
 /// panic in it is a fault, but none of the program's.
 fn any_front(job: &Job) -> Result<Front, Reason> {
     let tree = state::with(|s| s.traces.get(job.trace.tree).map(|t| t.compiled.clone()));
-    let run = |target: Option<&Rc<Compiled>>| {
+    let run = |target: Option<&Target>| {
         catch_unwind(AssertUnwindSafe(|| front(job, tree.as_deref(), target)))
             .unwrap_or(Err(Reason::VerifierFailed))
     };
     if job.reached.is_none() {
         return run(None);
     }
-    let mut targets = targets(job);
-    // The own tree's loop first: its invariants are at hand.
-    targets.sort_by_key(|t| tree.as_ref().is_none_or(|tree| tree.id != t.id));
     let mut result = Err(Reason::TypesUnstable);
-    for target in &targets {
+    for target in &targets(job, tree.as_deref()) {
         result = run(Some(target));
         if !matches!(result, Err(Reason::TypesUnstable | Reason::NotLooping)) {
             break;
@@ -374,10 +417,7 @@ fn install(
         let first_exit = s.traces.reserve_exits(count);
         let context = EmitContext {
             first_exit,
-            link: target
-                .as_ref()
-                .and_then(|t| t.machine.loop_entry.as_ref())
-                .map(|(address, _)| *address),
+            link: target.as_ref().and_then(Target::address),
             remember_uops: s.options.dump.wants(Stage::Asm),
         };
         let emitter = s
@@ -455,7 +495,7 @@ fn install(
             inline_bytes: inline_bytes(&trace),
             constants: job.constants,
             images: job.images,
-            links_to: target.as_ref().map(|t| t.id),
+            links_to: target.as_ref().map(|t| t.trace.id),
             texts,
             trace,
             machine,

@@ -11,7 +11,7 @@ use serigraph_cpython::threads::{Thread, native_stack_remaining};
 use serigraph_stencil::{self as stencil, Activation, Context, PollWord};
 use serigraph_uops::Reason;
 
-use crate::executor::Compiled;
+use crate::executor::{Compiled, slots_of};
 use crate::exit::{self, InActivation};
 use crate::header::Due;
 use crate::payoff::Visit;
@@ -79,7 +79,8 @@ pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, heade
         let mut reason = Reason::EntryTypes;
         for &id in ids {
             if let Some(trace) = s.traces.get(id)
-                && trace.compiled.accepts(frame)
+                // SAFETY: by the caller's promise.
+                && unsafe { trace.compiled.accepts(slots_of(frame)) }
             {
                 if trace.compiled.is_exposed(frame) {
                     reason = Reason::FrameObject;

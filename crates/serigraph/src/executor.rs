@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serigraph_cpython::Owned;
 use serigraph_cpython::code::CodeRef;
+use serigraph_cpython::ffi;
 use serigraph_cpython::frame::FramePtr;
 use serigraph_cpython::refs::type_of;
 use serigraph_trace::exit::{PlanId, Plans};
@@ -180,9 +181,14 @@ pub struct Executor {
 
 impl Compiled {
     /// Whether the first guards of the trace will hold, as far as the types of the slots tell.
+    ///
+    /// # Safety
+    /// `slots` gives the object in each slot of f0: valid references or null.
     #[inline]
-    pub fn accepts(&self, frame: FramePtr) -> bool {
-        self.entry_checks.iter().all(|check| check.holds(frame))
+    pub unsafe fn accepts(&self, slots: impl Fn(u32) -> u64) -> bool {
+        let mut checks = self.entry_checks.iter();
+        // SAFETY: by the caller's promise.
+        checks.all(|check| unsafe { check.holds(slots(check.slot)) })
     }
 
     /// Whether the trace would leave after its first call, since the frame has a frame object.
@@ -191,9 +197,15 @@ impl Compiled {
         self.guards_frame_object && !frame.frame_object().is_null()
     }
 
-    /// Whether a trace that stands at the header in this state should link to the loop.
-    pub fn accepts_link(&self, frame: FramePtr) -> bool {
-        self.link_checks.iter().all(|check| check.holds(frame))
+    /// Whether it has a loop, and a trace that stands at the header in this state should link to it.
+    ///
+    /// # Safety
+    /// As [`Self::accepts`].
+    pub unsafe fn accepts_link(&self, slots: impl Fn(u32) -> u64) -> bool {
+        let mut checks = self.link_checks.iter();
+        self.machine.loop_entry.is_some()
+            // SAFETY: by the caller's promise.
+            && checks.all(|check| unsafe { check.holds(slots(check.slot)) })
     }
 
     /// Bytes that it takes apart from its code, roughly: its instructions are most of it, exits and snapshots the rest.
@@ -205,6 +217,15 @@ impl Compiled {
     pub fn code_size(&self) -> usize {
         self.machine.size()
     }
+}
+
+/// The slots of a frame, as addresses.
+///
+/// # Safety
+/// The frame is one of the running thread's, and stands where all its slots are in memory.
+pub unsafe fn slots_of(frame: FramePtr) -> impl Fn(u32) -> u64 + Copy {
+    // SAFETY: by the caller's promise; no trace asks for a slot that its code does not have.
+    move |slot| unsafe { (*frame.slot(slot)).expose_provenance() as u64 }
 }
 
 /// What a slot of f0 must hold.
@@ -219,12 +240,15 @@ pub struct SlotCheck {
 }
 
 impl SlotCheck {
-    /// Whether the slot of a frame holds such an object.
+    /// Whether the object in the slot is such a one.
+    ///
+    /// # Safety
+    /// The object is a valid reference or null.
     #[inline]
-    fn holds(&self, frame: FramePtr) -> bool {
-        // SAFETY: the slots of a frame are valid references or null; an int has a tag, and as many digits as it says.
+    unsafe fn holds(&self, object: u64) -> bool {
+        let object: *mut ffi::PyObject = std::ptr::with_exposed_provenance_mut(object as usize);
+        // SAFETY: by the caller's promise; an int has a tag, and as many digits as it says.
         unsafe {
-            let object = *frame.slot(self.slot);
             if object.is_null() || type_of(object).addr() as u64 != self.type_address {
                 return false;
             }

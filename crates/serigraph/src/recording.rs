@@ -57,7 +57,7 @@ impl World for EngineWorld {
         validated(code)
     }
 
-    fn is_linkable(&self, code: CodeRef, header: u32) -> bool {
+    fn is_reachable(&self, code: CodeRef, header: u32, slots: &dyn Fn(u32) -> u64) -> bool {
         state::with(|s| {
             let Some(header) = s
                 .codes
@@ -67,9 +67,10 @@ impl World for EngineWorld {
                 return false;
             };
             header.executors.iter().any(|&id| {
-                s.traces
-                    .get(id)
-                    .is_some_and(|t| t.compiled.machine.loop_entry.is_some())
+                s.traces.get(id).is_some_and(|t| {
+                    // SAFETY: the recorder gives valid references or null.
+                    unsafe { t.compiled.accepts_link(slots) || t.compiled.accepts(slots) }
+                })
             })
         })
     }

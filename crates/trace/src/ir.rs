@@ -220,6 +220,11 @@ pub enum End {
         /// The values, one for each of the target's parameters.
         args: Vec<ValueId>,
     },
+    /// A jump to the beginning of a root trace: f0's slots hold everything, and the trace owns nothing.
+    Enter {
+        /// The host's number of the target trace.
+        target: u32,
+    },
     /// The interpreter goes on at this snapshot.
     Exit(SnapshotId),
 }
@@ -345,7 +350,7 @@ impl Trace {
     pub fn end_args(&self) -> &[ValueId] {
         match &self.end {
             End::Loop(args) | End::Link { args, .. } => args,
-            End::Exit(_) => &[],
+            End::Enter { .. } | End::Exit(_) => &[],
         }
     }
     /// The phis of the loop, in order.

@@ -6,6 +6,7 @@
 //! ```text
 //! recorder --> ir::Trace --> opt (forward, peel, sink, dead code, lower) --> regalloc --> (crate serigraph-emit)
 //! ```
+pub mod enter;
 pub mod eval;
 pub mod exit;
 pub mod filetest;

@@ -11,6 +11,7 @@
 //! What is appended is naive; the optimiser folds it: what the trace has just boxed is not unboxed, what it inherits from
 //! the loop it belongs to is not checked again. So this runs before [`crate::opt::optimise_linear`].
 
+use crate::enter::fill_stack;
 use crate::ir::{End, Inst, ParamSource, SlotValue, SnapshotId, Trace, ValueId};
 use crate::opt::HostTypes;
 use crate::ownership::{SlotMemory, State};
@@ -51,12 +52,12 @@ pub fn link(
         header,
         names,
     };
-    linker.fill_stack()?;
+    fill_stack(linker.trace, header, target)?;
     linker.copy_slice()?;
     for param in &target.loop_params {
         linker.names[param.value.index()] = linker.parameter(param.source, param.value)?;
     }
-    linker.take_turns()?;
+    linker.take_turn()?;
     let args = target
         .loop_params
         .iter()
@@ -173,8 +174,8 @@ impl Linker<'_> {
         Ok(())
     }
 
-    /// Takes turns of the loop here, until the loop's unboxed numbers are nobody else's.
-    fn take_turns(&mut self) -> Result<(), Reason> {
+    /// Takes a turn of the loop here, if the loop's unboxed numbers are nobody else's only after one.
+    fn take_turn(&mut self) -> Result<(), Reason> {
         let target = self.target;
         let lazy = unroll::lazy_slots(target);
         for slot in lazy.iter().flatten() {
@@ -187,53 +188,17 @@ impl Linker<'_> {
                     .is_some_and(|value| unroll::is_own(self.trace, self.types, &self.state, value))
             })
         };
-        let mut own: Vec<bool> = lazy.iter().map(is_own).collect();
+        let own: Vec<bool> = lazy.iter().map(is_own).collect();
         if own.iter().all(|own| *own) {
             return Ok(());
         }
+        // Where one turn is not enough, the trace enters the other from its beginning, which has the turns.
+        if !unroll::own_after_turn(target, &own).iter().all(|own| *own) {
+            return Err(Reason::TypesUnstable);
+        }
         self.write_stale_slots(&lazy)?;
-        for turn in 1.. {
-            unroll::append_turn(self.trace, target, &mut self.names, &self.state);
-            own = unroll::own_after_turn(target, &own);
-            if own.iter().all(|own| *own) {
-                return Ok(());
-            }
-            if turn == unroll::TURNS {
-                break;
-            }
-            self.rename_objects(&lazy, &own);
-        }
-        Err(Reason::TypesUnstable)
-    }
-
-    /// After a turn: what the slots hold that the loop keeps unboxed.
-    fn rename_objects(&mut self, lazy: &[Option<u32>], own: &[bool]) {
-        let target = self.target;
-        let before = self.state.clone();
-        let phis: Vec<ValueId> = target.phis().collect();
-        for (i, slot) in lazy.iter().enumerate() {
-            let Some(slot) = *slot else { continue };
-            let from = phis
-                .iter()
-                .position(|phi| *phi == target.end_args()[i])
-                .and_then(|p| lazy[p]);
-            let object = match from.and_then(|from| before.iter().find(|s| s.slot == from)) {
-                Some(object) if !own[i] => object.value,
-                _ => {
-                    let param = target.loop_params[i];
-                    let raw = self.names[param.value.index()];
-                    self.trace.push(unroll::box_of(
-                        target.inst(param.value).kind,
-                        param.source,
-                        self.types,
-                        raw,
-                    ))
-                }
-            };
-            if let Some(entry) = self.state.iter_mut().find(|s| s.slot == slot) {
-                entry.value = object;
-            }
-        }
+        unroll::append_turn(self.trace, target, &mut self.names, &self.state);
+        Ok(())
     }
 
     /// The turn's exits expect in memory what the loop does not leave stale.
@@ -245,37 +210,6 @@ impl Linker<'_> {
                 let value = self.slot(slot);
                 self.push(Uop::IncRef, &[value], 0);
                 self.push(Uop::SyncSlot, &[value], slot.into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts the operand stack into memory, where the target looks for it.
-    fn fill_stack(&mut self) -> Result<(), Reason> {
-        let locals = self.trace.locals;
-        let top = self.trace.frames(self.header)[0].top;
-        if top != self.target.entry_top || locals != self.target.locals {
-            return Err(Reason::NotLooping);
-        }
-        for slot in locals..top {
-            let mut in_memory = match self.trace.entry_slots.iter().find(|e| e.slot == slot) {
-                Some(entry) => entry.synced,
-                None => slot < self.trace.entry_top,
-            };
-            for inst in self.trace.insts.iter().filter(|i| i.imm == u64::from(slot)) {
-                match inst.uop {
-                    Uop::TakeSlot => in_memory = false,
-                    Uop::StoreSlot | Uop::SyncSlot => in_memory = true,
-                    _ => {}
-                }
-            }
-            if !in_memory {
-                let Some(value) = self.state.iter().find(|s| s.slot == slot).map(|s| s.value)
-                else {
-                    return Err(Reason::NotLooping);
-                };
-                let null = self.push(Uop::ConstObject, &[], 0);
-                self.push(Uop::StoreSlot, &[value, null], slot.into());
             }
         }
         Ok(())

@@ -300,10 +300,14 @@ impl Parser<'_> {
                 target,
                 args: self.values(line)?,
             }
+        } else if line.eat_word("enter") {
+            End::Enter {
+                target: line.u32()?,
+            }
         } else if line.eat_word("exit") {
             End::Exit(line.snapshot()?)
         } else {
-            return Err(line.error("expected `loop`, `link` or `exit`"));
+            return Err(line.error("expected `loop`, `link`, `enter` or `exit`"));
         };
         Ok(())
     }

@@ -231,6 +231,7 @@ fn write_end(trace: &Trace, f: &mut Formatter<'_>) -> fmt::Result {
             write!(f, "end link {target}")?;
             write_values(f, args)?;
         }
+        End::Enter { target } => write!(f, "end enter {target}")?,
         End::Exit(snapshot) => write!(f, "end exit {snapshot}")?,
     }
     f.write_char('\n')?;

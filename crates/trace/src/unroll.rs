@@ -18,10 +18,7 @@ use crate::ir::{
     SnapshotId, Trace, ValueId,
 };
 use crate::opt::HostTypes;
-use serigraph_uops::{Kind, Uop};
-
-/// Turns done before giving up.
-pub(crate) const TURNS: usize = 3;
+use serigraph_uops::Uop;
 
 /// For each phi of the target: its slot, if the loop keeps the number in it unboxed and leaves the slot stale.
 pub(crate) fn lazy_slots(target: &Trace) -> Vec<Option<u32>> {
@@ -216,18 +213,5 @@ impl Turn<'_> {
         });
         self.snapshots[id.index()] = SnapshotId(self.trace.snapshots.len() as u32 - 1);
         self.snapshots[id.index()]
-    }
-}
-
-/// The raw value of a number that the loop made anew: its object from the second turn on.
-pub(crate) fn box_of(kind: Kind, source: ParamSource, types: &HostTypes, raw: ValueId) -> Inst {
-    let (uop, imm) = match (source, kind) {
-        (ParamSource::SlotBool(_), _) => (Uop::BoxBool, types.bool_table),
-        (_, Kind::Float) => (Uop::BoxFloat, 0),
-        _ => (Uop::BoxInt, 0),
-    };
-    Inst {
-        sunk: true,
-        ..Inst::new(uop, &[raw], imm, SnapshotId::NONE)
     }
 }

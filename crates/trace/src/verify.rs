@@ -355,7 +355,7 @@ fn end(trace: &Trace, newest: &[usize]) -> Result {
         _ if trace.loop_start.is_some() => {
             return bad(Place::End, "a loop start, but no back edge");
         }
-        End::Link { .. } => {}
+        End::Link { .. } | End::Enter { .. } => {}
         End::Exit(snapshot) => {
             if newest.get(snapshot.index()).is_none() {
                 return bad(Place::End, format!("{snapshot} does not exist"));

@@ -1,5 +1,6 @@
 //! The optimiser on text: `tests/opt/*.trace`.
 
+use serigraph_trace::enter::enter;
 use serigraph_trace::filetest::{Command, run_folder};
 use serigraph_trace::ir::{Trace, ValueId};
 use serigraph_trace::opt::{
@@ -143,13 +144,34 @@ fn link_command(words: &[&str], input: &str) -> String {
     run().unwrap_or_else(|e| e)
 }
 
+/// `test enter [passes]`: a recorded trace that has come to the header where another begins, number 7, which follows after `into`.
+fn enter_command(words: &[&str], input: &str) -> String {
+    let run = || -> Result<String, String> {
+        let (recorded, target) = input.split_once("into\n").ok_or("into what?")?;
+        let target = read(target)?;
+        let mut trace = parse(recorded).map_err(|e| format!("cannot be read: {e}"))?;
+        if let Err(reason) = enter(&mut trace, 7, &target) {
+            return Ok(format!("cannot enter: {}", reason.name()));
+        }
+        Ok(shown(optimise_linear(
+            trace,
+            None,
+            None,
+            &types(),
+            &options(words)?,
+        )))
+    };
+    run().unwrap_or_else(|e| e)
+}
+
 #[test]
 fn texts() {
-    let commands: [(&str, Command); 4] = [
+    let commands: [(&str, Command); 5] = [
         ("loop", loop_command),
         ("linear", linear_command),
         ("side", side_command),
         ("link", link_command),
+        ("enter", enter_command),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opt");
     if let Err(failures) = run_folder(&folder, &commands) {

@@ -141,8 +141,7 @@ impl Recorder<'_> {
             }
             // The header where the recording began, or one that can be linked to. From a root, another loop has to be hot first;
             // from a side exit, the back edge of an outer loop is a jump like any other, but one that is taken twice is not.
-            let f0 = &self.frames[0];
-            if Some(target) != self.header && !self.world.is_linkable(f0.code, target) {
+            if Some(target) != self.header && !self.is_reachable(target) {
                 if self.header.is_some() || self.passed.contains(&target) {
                     return Err(self.abort(Reason::NotLooping));
                 }

@@ -209,30 +209,28 @@ impl Recorder<'_> {
         };
         self.fact_mut(item).not_null = true;
         let frame = self.innermost();
-        let slot = self.frames[frame].top - 1;
-        // Memory must not hold the iterator in the state where it is gone.
-        self.take_from_memory(slot)?;
-        self.committed = true;
         let mark = self.exhausted_mark()?;
         let is_end = self.bits(item) == mark;
-        let (here, there) = if is_end {
-            (after, self.instruction.next)
-        } else {
-            (self.instruction.next, after)
-        };
-        let iterator = self.frames[frame].slots[slot as usize];
-        // The state if it goes the other way.
         let top = self.frames[frame].top;
-        self.frames[frame].ip = there;
         if is_end {
-            self.frames[frame].slots[top as usize] = Slot {
-                value: item,
-                place: Place::Trace,
-            };
-            self.frames[frame].top = top + 1;
-        } else {
-            self.frames[frame].top = top - 1;
+            // Memory must not hold the iterator in the state where it is gone.
+            self.take_from_memory(top - 1)?;
         }
+        // The state if it goes the other way: with an item, or at `END_FOR`, which pops what would be one and the iterator, so
+        // that a loop that goes on need not touch the slot of its iterator.
+        let (here, there, pushed) = if is_end {
+            (after, self.instruction.next, item)
+        } else {
+            let none = self.constant(object::none())?;
+            (self.instruction.next, self.target(true)?, none)
+        };
+        self.committed = true;
+        self.frames[frame].ip = there;
+        self.frames[frame].slots[top as usize] = Slot {
+            value: pushed,
+            place: Place::Trace,
+        };
+        self.frames[frame].top = top + 1;
         let other = self.take_snapshot(if is_end {
             Reason::GuardFailed
         } else {
@@ -254,6 +252,7 @@ impl Recorder<'_> {
         }
         // The mark was a new reference, and the iterator is done with.
         self.emit(Uop::DecRefPlain, &[item], 0)?;
+        let iterator = self.frames[frame].slots[top as usize - 1];
         self.frames[frame].top = top - 1;
         self.release(iterator.value, Release::Escaping)
     }

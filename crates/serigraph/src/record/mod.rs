@@ -491,11 +491,26 @@ impl Recorder<'_> {
         }
         Ok(if self.header == Some(f0.ip) {
             Some(Outcome::Loop)
-        } else if self.world.is_linkable(f0.code, f0.ip) {
+        } else if self.is_reachable(f0.ip) {
             Some(Outcome::Reached(f0.ip))
         } else {
             None
         })
+    }
+
+    /// Whether this header of f0 has a trace that takes what the slots hold now.
+    fn is_reachable(&self, header: u32) -> bool {
+        let f0 = &self.frames[0];
+        let slots = |slot: u32| match f0.slots[slot as usize] {
+            Slot { value, .. } if value.is_some() => self.bits(value),
+            // SAFETY: a slot that has not been looked at is in the running frame, which has it.
+            Slot {
+                place: Place::Memory,
+                ..
+            } => unsafe { object::address(*self.frame.slot(slot)) },
+            Slot { .. } => 0,
+        };
+        self.world.is_reachable(f0.code, header, &slots)
     }
 
     /// Records one instruction.

@@ -18,8 +18,8 @@ use crate::host::{FrameImage, FrameRoom};
 pub trait World {
     /// The checked bytecode of a code object, from the engine's cache; `None` if it is refused.
     fn validated(&self, code: CodeRef) -> Option<Arc<ValidatedCode>>;
-    /// Whether a trace with a loop that can be linked to starts at this header.
-    fn is_linkable(&self, code: CodeRef, header: u32) -> bool;
+    /// Whether a trace starts at this header that takes these objects in the slots of f0 (addresses, 0 for null).
+    fn is_reachable(&self, code: CodeRef, header: u32, slots: &dyn Fn(u32) -> u64) -> bool;
     /// Whether a function with this code may be inlined.
     fn may_inline(&self, code: CodeRef) -> bool;
     /// Whether the value of a key in a globals, builtins or module dict has changed before, so that it is no constant.

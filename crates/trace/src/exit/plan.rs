@@ -41,7 +41,7 @@ pub fn plan_exits(trace: &Trace) -> Result<Exits, OwnershipError> {
         End::Exit(snapshot) if snapshot.is_some() => {
             exits.push((ValueId(end as u32), plan_once(&mut state, end, snapshot)?));
         }
-        End::Exit(_) | End::Link { .. } => {}
+        End::Exit(_) | End::Link { .. } | End::Enter { .. } => {}
         End::Loop(_) => state.check_back_edge(trace)?,
     }
     Ok(Exits {

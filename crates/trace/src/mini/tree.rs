@@ -1,14 +1,16 @@
 //! A tree of traces in the miniature: a root trace, and side traces for its exits (and theirs), which link back into the
-//! root's loop. All of them are evaluated.
+//! root's loop or enter the root again. All of them are evaluated.
 
 use super::engine::Finished;
 use super::interpret::{Position, Ran, step as interpret};
 use super::program::Program;
 use super::record::{Recording, record, record_side};
+use crate::enter::enter;
 use crate::eval::{Step, step};
 use crate::exit::{Exits, PlanId, Scratch, plan_exit_at, plan_exits, restore};
 use crate::ir::{End, Trace, ValueId};
 use crate::opt::{OptOptions, Passes, link, optimise_linear, optimise_loop, side_entry};
+use crate::ownership::SlotMemory;
 use crate::testhost::{TestHost, functions};
 use crate::verify::verify;
 use serigraph_uops::Uop;
@@ -241,11 +243,18 @@ impl<'a> Tree<'a> {
         let root = &self.members[0].trace;
         let mut trace = recording.trace;
         let options = &self.options;
+        let enters = self.members.len() % 3 == 2;
         let made = host.with_current(|| {
-            link(&mut trace, 0, root, &types)?;
-            verify(&trace).unwrap_or_else(|e| panic!("after link: {e}\n{trace}\nto\n{root}"));
             let tree = (trace.tree == 0).then_some(root);
-            optimise_linear(trace, tree, Some(root), &types, options)
+            let mut linking = trace.clone();
+            if !enters && link(&mut linking, 0, root, &types).is_ok() {
+                verify(&linking)
+                    .unwrap_or_else(|e| panic!("after link: {e}\n{linking}\nto\n{root}"));
+                return optimise_linear(linking, tree, Some(root), &types, options);
+            }
+            enter(&mut trace, 0, root)?;
+            verify(&trace).unwrap_or_else(|e| panic!("after enter: {e}\n{trace}\nto\n{root}"));
+            optimise_linear(trace, tree, None, &types, options)
         });
         if let Ok(trace) = made {
             let side = self.add(trace, parents);
@@ -256,7 +265,7 @@ impl<'a> Tree<'a> {
         at
     }
 
-    /// A trace that links to the root owns nothing at its end.
+    /// A trace that links to the root owns nothing at its end; one that enters it has written all slots.
     fn check_contract(&self, member: usize) {
         let Member { trace, exits, .. } = &self.members[member];
         let null = |v: ValueId| trace.inst(v).uop == Uop::ConstObject && trace.inst(v).imm == 0;
@@ -267,6 +276,10 @@ impl<'a> Tree<'a> {
             .filter(|(v, n)| *n > 0 && !null(*v))
             .collect();
         assert!(owned.is_empty(), "owned at the link: {owned:?}\n{trace}");
+        if matches!(trace.end, End::Enter { .. }) {
+            let stale = (0..trace.locals).find(|&s| exits.end.slot(s) == SlotMemory::Stale);
+            assert!(stale.is_none(), "stale at the entry: {stale:?}\n{trace}");
+        }
     }
 
     /// Evaluates, through back edges and links, until an exit.
@@ -320,6 +333,12 @@ impl<'a> Tree<'a> {
                     for (param, bits) in root.loop_params.iter().zip(bits) {
                         values[param.value.index()] = bits;
                     }
+                }
+                End::Enter { .. } => {
+                    self.linked += 1;
+                    values = vec![0; root.insts.len()];
+                    (member, at) = (0, 0);
+                    continue;
                 }
                 End::Exit(_) => {
                     return Left {

@@ -99,7 +99,7 @@ pub(super) fn run(work: &mut Work, remove: bool) {
         }
     }
     match &trace.end {
-        End::Loop(_) => {}
+        End::Loop(_) | End::Enter { .. } => {}
         End::Link { args, .. } => args.iter().for_each(|&arg| marks.value(arg)),
         End::Exit(snapshot) => marks.snapshot(*snapshot),
     }
@@ -202,6 +202,7 @@ fn compact(trace: &Trace, live: &[bool], used: &[bool], first_phi: usize) -> (Tr
             target: *target,
             args: args.iter().map(|&arg| name(arg)).collect(),
         },
+        End::Enter { target } => End::Enter { target: *target },
         End::Exit(id) => End::Exit(snapshot(*id)),
     };
     out.loop_start = trace.loop_start.map(name);

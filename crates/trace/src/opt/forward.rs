@@ -557,6 +557,7 @@ impl<'a> Forward<'a> {
         let source = self.source;
         let end = match &source.end {
             End::Exit(snapshot) => End::Exit(self.snapshot(*snapshot)),
+            End::Enter { target } => End::Enter { target: *target },
             End::Link { target, args } => End::Link {
                 target: *target,
                 args: args.iter().map(|a| self.names.values[a.index()]).collect(),

@@ -212,8 +212,19 @@ pub fn optimise_loop(
     }
     let start = options.report.map(|_| Instant::now());
     let survey = Survey::new(&trace, header, types);
-    let forward = Forward::new(&trace, types, options.passes, Some(&survey));
-    let mut work = peel::run(&trace, &survey, forward)?;
+    let make = |more| {
+        let forward = Forward::new(&trace, types, options.passes, Some(&survey));
+        peel::run(&trace, &survey, forward, more)
+    };
+    let wanted = [Pass::Peel, Pass::Unbox, Pass::Sink];
+    let more = match wanted.into_iter().all(|pass| options.passes.has(pass)) {
+        true => peel::more_iterations(&trace, &survey),
+        false => 0,
+    };
+    let mut work = match make(more) {
+        Err(_) if more > 0 => make(0)?,
+        made => made?,
+    };
     show("peel", options, &work.trace, start)?;
     finish(&mut work, types, options, None)?;
     Ok(work.trace)

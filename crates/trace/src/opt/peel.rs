@@ -20,6 +20,9 @@
 //! A slot that the iteration changes is carried by a phi of the object, and if that is an int, float or bool at both ends, by
 //! a second one of its raw value. Fields of an iterator that nobody else sees are carried by raw phis. If what was
 //! assumed of a phi does not hold at the back edge, less is assumed and the loop is made again.
+//!
+//! After `x, y = y, x % y` what is in `x` is the number that the iteration before has made for `y`. In the first iteration that is
+//! somebody else's object; so the preamble does one more, and in the loop both are the loop's own and need no object.
 
 use super::facts::Fact;
 use super::forward::{Contradiction, Forward, Naming};
@@ -97,14 +100,25 @@ struct Phi {
 /// Rounds of assuming less before giving up.
 const ROUNDS: usize = 8;
 
-/// Makes the loop.
+/// Makes the loop, whose preamble does `1 + more` iterations.
 pub(super) fn run(
     source: &Trace,
     survey: &Survey,
     mut forward: Forward<'_>,
+    more: usize,
 ) -> Result<Work, Reason> {
     let unstable = |_: Contradiction| Reason::TypesUnstable;
     forward.copy_all().map_err(unstable)?;
+    for _ in 0..more {
+        let mut naming = Naming::new(source);
+        let here = |c: &SlotValue| SlotValue {
+            value: forward.names.values[c.value.index()],
+            ..*c
+        };
+        naming.header = survey.changed.iter().map(here).collect();
+        forward.names = naming;
+        forward.copy_all().map_err(unstable)?;
+    }
     let mut phis = slot_phis(survey, &mut forward, source.locals)?;
     field_phis(survey, &mut forward, &mut phis);
     let length = forward.out.insts.len();
@@ -140,6 +154,39 @@ pub(super) fn run(
         facts: forward.facts,
         invariant: forward.invariant,
     })
+}
+
+/// Iterations that the preamble does beyond the first, at most.
+const MORE: usize = 2;
+
+/// How many iterations more the preamble has to do, so that the numbers in slots that get theirs from other slots are
+/// ones that an iteration has made.
+pub(super) fn more_iterations(source: &Trace, survey: &Survey) -> usize {
+    if survey.escapes {
+        return 0;
+    }
+    let steps_to_box = |mut end: ValueId| {
+        for steps in 0..=MORE {
+            let inst = source.inst(end);
+            match inst.uop {
+                Uop::BoxInt | Uop::BoxFloat => return steps,
+                Uop::LoadSlot => {
+                    let from = survey
+                        .changed
+                        .iter()
+                        .find(|c| u64::from(c.slot) == inst.imm);
+                    match from {
+                        Some(from) => end = from.value,
+                        None => return 0,
+                    }
+                }
+                _ => return 0,
+            }
+        }
+        0
+    };
+    let ends = survey.changed.iter().map(|c| steps_to_box(c.value));
+    ends.max().unwrap_or(0)
 }
 
 /// The phis of the slots that the iteration changes.

@@ -395,17 +395,18 @@ impl Rebuild<'_> {
                 End::Loop(kept.map(|(_, &arg)| self.name(arg)).collect())
             }
             End::Link { target, args } => {
-                for &(slot, value) in &self.plan.sync_at_end {
-                    if self.slots[slot as usize] == Content::Stale {
-                        self.sync(slot, value);
-                    }
-                }
+                self.sync_at_end();
                 let args: Vec<ValueId> = args.iter().map(|&arg| self.name(arg)).collect();
                 self.balance();
                 End::Link {
                     target: *target,
                     args,
                 }
+            }
+            End::Enter { target } => {
+                self.sync_at_end();
+                self.balance();
+                End::Enter { target: *target }
             }
             End::Exit(id) => End::Exit(self.snapshot(*id)),
         };
@@ -438,6 +439,15 @@ impl Rebuild<'_> {
                 ..*i
             })
             .collect();
+    }
+
+    /// At a link: writes the slots that the target wants in memory.
+    fn sync_at_end(&mut self) {
+        for &(slot, value) in &self.plan.sync_at_end {
+            if self.slots[slot as usize] == Content::Stale {
+                self.sync(slot, value);
+            }
+        }
     }
 
     /// At a link: releases what the trace still owns.

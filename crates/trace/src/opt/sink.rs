@@ -88,7 +88,7 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
         removable: Vec::new(),
         may_remove: vec![false; count],
         loop_escapes: escapes(start..count).next().is_some(),
-        stale_at_link: matches!(trace.end, End::Link { .. })
+        stale_at_link: matches!(trace.end, End::Link { .. } | End::Enter { .. })
             .then(|| target.map_or(Vec::new(), stale_slots)),
         sync_at_end: Vec::new(),
     };
@@ -388,7 +388,7 @@ impl Sinking<'_> {
         match &trace.end {
             End::Loop(args) => self.take_back_phis(args, &mut changed),
             End::Link { args, .. } => args.iter().for_each(|&arg| self.needs(arg, &mut changed)),
-            End::Exit(_) => {}
+            End::Enter { .. } | End::Exit(_) => {}
         }
         changed
     }

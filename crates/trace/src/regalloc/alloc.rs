@@ -73,6 +73,7 @@ impl Allocator {
 
         match &trace.end {
             End::Exit(snapshot) => self.exit(n, *snapshot, GENERAL | FLOAT, &mut out),
+            End::Enter { .. } => {}
             End::Loop(args) => self.loop_end(trace, args)?,
             End::Link { args, .. } => {
                 let link = request.link.ok_or(Reason::VerifierFailed)?;

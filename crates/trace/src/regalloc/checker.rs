@@ -136,6 +136,7 @@ impl<T: Target> Checker<'_, T> {
         self.edits()?;
         match &trace.end {
             End::Exit(snapshot) => self.exit_at(n, *snapshot)?,
+            End::Enter { .. } => self.end_edits()?,
             End::Loop(next) => {
                 self.end_edits()?;
                 let phis: Vec<ValueId> = trace.phis().collect();

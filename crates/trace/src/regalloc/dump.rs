@@ -60,6 +60,7 @@ pub fn dump(trace: &Trace, allocation: &Allocation) -> String {
     write_exit(&mut notes, allocation, ValueId(trace.insts.len() as u32));
     let end = match &trace.end {
         End::Loop(args) => format!("end loop {}", list(args)),
+        End::Enter { target } => format!("end enter {target}"),
         End::Link { target, args } => format!("end link {target} {}", list(args)),
         End::Exit(snapshot) => format!("end exit {snapshot}"),
     };

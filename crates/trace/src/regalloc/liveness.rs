@@ -147,6 +147,7 @@ impl Liveness {
         self.calls_before[n] = calls;
         match &trace.end {
             End::Exit(snapshot) => self.exit_at(trace, n, *snapshot)?,
+            End::Enter { .. } => {}
             End::Loop(args) | End::Link { args, .. } => {
                 for &arg in args {
                     self.uses
