@@ -7,7 +7,7 @@ use crate::dump::Stage;
 use crate::executor::Kind;
 use crate::options::Options;
 use crate::stats::Stats;
-use crate::{attach, log, reserve, state};
+use crate::{attach, log, native, reserve, state};
 
 /// One trace, for reports.
 #[derive(Clone, Debug)]
@@ -84,6 +84,7 @@ pub fn disable() {
         s.collect()
     });
     drop(freed);
+    native::free_dead_ints();
     attach::detach();
 }
 

@@ -8,6 +8,7 @@ use serigraph_cpython::{refs, runtime};
 use serigraph_stencil::{Activation, BigInt, CodeError, CodeMemory, RuntimeSymbols};
 
 use crate::host::helpers::Helper;
+use crate::state;
 
 /// The value of an exact int that fits 64 bits.
 unsafe extern "C" fn unbox_big_int(object: *mut PyObject) -> BigInt {
@@ -24,6 +25,15 @@ unsafe extern "C" fn unbox_big_int(object: *mut PyObject) -> BigInt {
 unsafe extern "C" fn dealloc(object: *mut PyObject, _activation: *mut Activation) {
     // SAFETY: machine code has just taken away the last reference.
     unsafe { refs::dealloc(object) };
+}
+
+/// Gives the memory of the dead ints that machine code has kept back to the interpreter.
+pub fn free_dead_ints() {
+    while let Some(object) = state::with(|s| s.memory.as_mut().and_then(CodeMemory::take_dead_int))
+    {
+        // SAFETY: an exact int without references, of which the memory is all that is left.
+        unsafe { ffi::PyObject_Free(std::ptr::with_exposed_provenance_mut(object)) };
+    }
 }
 
 /// Memory for machine code, that knows what to call.
@@ -44,6 +54,7 @@ pub fn code_memory(limit: usize, thread: Thread) -> Result<CodeMemory, CodeError
         dealloc: address(dealloc as *const ()),
         vectorcall: address(ffi::PyObject_Vectorcall as *const ()),
         small_ints,
+        int_type: (&raw const ffi::PyLong_Type).expose_provenance(),
         float_type: (&raw const ffi::PyFloat_Type).expose_provenance(),
         float_free_list: free_list.map_or(0, |list| interpreter + list.head),
         float_free_count: free_list.map_or(0, |list| interpreter + list.count),

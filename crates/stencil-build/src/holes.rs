@@ -75,7 +75,7 @@ pub fn of_relocation(
             "hole_float_free_count" => (Value::Data("FloatFreeCount"), absolute64),
             name => {
                 let target = match name {
-                    "hole_box_int" => "BoxInt",
+                    "hole_box_int_thunk" => "BoxIntThunk",
                     "hole_vectorcall" => "Vectorcall",
                     "hole_box_float_thunk" => "BoxFloatThunk",
                     "hole_unbox_big_int_thunk" => "UnboxBigIntThunk",

@@ -78,6 +78,7 @@ fn main() {
         dealloc: 0,
         vectorcall: 0,
         small_ints: 0,
+        int_type: 0,
         float_type: 0,
         float_free_list: 0,
         float_free_count: 0,

@@ -20,6 +20,7 @@ mod assembler;
 mod disassembly;
 mod error;
 mod immediate;
+mod int_pool;
 mod memory;
 mod moves;
 pub mod patch;

@@ -13,6 +13,7 @@ use std::ptr::NonNull;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
 use crate::error::CodeError;
+use crate::int_pool::{self, IntPool};
 use crate::patch;
 use crate::runtime::RuntimeSymbols;
 use crate::shim;
@@ -81,6 +82,8 @@ pub struct CodeMemory {
     helpers: Vec<usize>,
     data: [usize; 4],
     constants: usize,
+    /// Owned; a pointer since machine code changes it.
+    pool: NonNull<IntPool>,
 }
 
 // SAFETY: the memory is owned by this value and all access to it goes through its methods.
@@ -94,7 +97,7 @@ impl CodeMemory {
         runtime: &RuntimeSymbols,
         helpers: &[usize],
     ) -> Result<CodeMemory, CodeError> {
-        let stubs = (CallTarget::COUNT + helpers.len() + CONSTANTS.len() + 1) * UNIT;
+        let stubs = (CallTarget::COUNT + helpers.len() + CONSTANTS.len() + 3) * UNIT;
         let reserved = limit
             .clamp(PAGE, MAX_LIMIT)
             .max(stubs)
@@ -137,6 +140,7 @@ impl CodeMemory {
                 or_empty(runtime.float_free_count),
             ],
             constants: 0,
+            pool: NonNull::from(Box::leak(Box::new(IntPool::new(runtime)))),
         };
         memory.make_stubs(runtime, helpers)?;
         Ok(memory)
@@ -152,18 +156,25 @@ impl CodeMemory {
         let save_all = self.address(code.len());
         jump_stub(&mut code, shim::save_all_call as *const () as usize);
         let mut calls = [0; CallTarget::COUNT];
-        calls[CallTarget::BoxInt as usize] = self.call_stub(&mut code, runtime.box_int);
         calls[CallTarget::Vectorcall as usize] = self.call_stub(&mut code, runtime.vectorcall);
         calls[CallTarget::Leave as usize] =
             self.call_stub(&mut code, shim::leave_trace as *const () as usize);
-        for (target, function) in [
-            (CallTarget::BoxFloatThunk, runtime.box_float),
-            (CallTarget::UnboxBigIntThunk, runtime.unbox_big_int),
-            (CallTarget::DeallocThunk, runtime.dealloc),
+        let pool = self.pool.as_ptr().expose_provenance();
+        let box_int = self.call_stub(&mut code, int_pool::box_int as *const () as usize);
+        let dealloc = self.call_stub(&mut code, int_pool::dealloc as *const () as usize);
+        for (target, argument, function) in [
+            (CallTarget::BoxIntThunk, pool, box_int),
+            (CallTarget::BoxFloatThunk, runtime.box_float, save_all),
+            (
+                CallTarget::UnboxBigIntThunk,
+                runtime.unbox_big_int,
+                save_all,
+            ),
+            (CallTarget::DeallocThunk, pool, dealloc),
         ] {
             let address = self.address(code.len());
             calls[target as usize] = address;
-            thunk(&mut code, function, save_all, address)?;
+            thunk(&mut code, argument, function, address)?;
         }
         self.calls = calls;
         for &helper in helpers {
@@ -188,6 +199,13 @@ impl CodeMemory {
 
     fn address(&self, offset: usize) -> usize {
         self.base.as_ptr() as usize + offset
+    }
+
+    /// Takes out one of the dead ints that machine code has kept, for the host to free its memory. Only for the thread that
+    /// holds the host's lock.
+    pub fn take_dead_int(&mut self) -> Option<usize> {
+        // SAFETY: the pool is this value's; machine code changes it only while it runs.
+        unsafe { self.pool.as_mut() }.take()
     }
 
     /// The most bytes of code it can hold.
@@ -437,6 +455,8 @@ impl Drop for CodeMemory {
         // SAFETY: the reservation is this value's own; whoever drops it has no code running in it. A refusal leaks the
         // reservation, which harms nobody.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), self.reserved) };
+        // SAFETY: it was leaked from a box by `new`, and no code is left that knows it.
+        drop(unsafe { Box::from_raw(self.pool.as_ptr()) });
     }
 }
 
@@ -446,18 +466,18 @@ fn jump_stub(code: &mut Vec<u8>, function: usize) {
     code.extend_from_slice(&(function as u64).to_le_bytes());
 }
 
-/// `mov rax, function; jmp save_all`, padded. The thunk will be at `address`.
+/// `mov rax, argument; jmp function`, padded. The thunk will be at `address`.
 fn thunk(
     code: &mut Vec<u8>,
+    argument: usize,
     function: usize,
-    save_all: usize,
     address: usize,
 ) -> Result<(), CodeError> {
     let mut bytes = [0xcc; UNIT];
     bytes[..2].copy_from_slice(&[0x48, 0xb8]);
-    patch::patch_64(&mut bytes, 2, function as u64);
+    patch::patch_64(&mut bytes, 2, argument as u64);
     bytes[10] = 0xe9;
-    patch::patch_relative_32(&mut bytes, 11, address + 11, save_all, -4)
+    patch::patch_relative_32(&mut bytes, 11, address + 11, function, -4)
         .map_err(|_| CodeError::Distance)?;
     code.extend_from_slice(&bytes);
     Ok(())

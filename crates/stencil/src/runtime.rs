@@ -16,6 +16,8 @@ pub struct RuntimeSymbols {
     pub vectorcall: usize,
     /// The object for -5; the others follow at a distance of 32 bytes up to 256. They are immortal.
     pub small_ints: usize,
+    /// The type of ints, if dead ints of one digit may be kept for new ones; 0 if not.
+    pub int_type: usize,
     /// The type of floats.
     pub float_type: usize,
     /// The address of the head of the free list of floats, linked through `ob_type`; 0 if there is none that may be used.

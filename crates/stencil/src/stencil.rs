@@ -73,26 +73,28 @@ pub enum HoleValue {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum CallTarget {
-    /// [`RuntimeSymbols::box_int`](crate::RuntimeSymbols::box_int).
-    BoxInt,
     /// [`RuntimeSymbols::vectorcall`](crate::RuntimeSymbols::vectorcall).
     Vectorcall,
     /// Leaves the trace; the number of the exit is in eax.
     Leave,
+    /// A new int from those kept, or of [`RuntimeSymbols::box_int`](crate::RuntimeSymbols::box_int), all value registers kept; the
+    /// argument is in r10.
+    BoxIntThunk,
     /// [`RuntimeSymbols::box_float`](crate::RuntimeSymbols::box_float), all value registers kept; the argument is in xmm15.
     BoxFloatThunk,
     /// [`RuntimeSymbols::unbox_big_int`](crate::RuntimeSymbols::unbox_big_int), all value registers kept; the argument is in r10.
     UnboxBigIntThunk,
-    /// [`RuntimeSymbols::dealloc`](crate::RuntimeSymbols::dealloc), all value registers kept; the argument is in r10.
+    /// Keeps an int of one digit for a new one, or calls [`RuntimeSymbols::dealloc`](crate::RuntimeSymbols::dealloc), all value
+    /// registers kept; the argument is in r10.
     DeallocThunk,
 }
 
 impl CallTarget {
     /// All of them, in order.
     pub const ALL: [CallTarget; 6] = [
-        CallTarget::BoxInt,
         CallTarget::Vectorcall,
         CallTarget::Leave,
+        CallTarget::BoxIntThunk,
         CallTarget::BoxFloatThunk,
         CallTarget::UnboxBigIntThunk,
         CallTarget::DeallocThunk,
@@ -102,7 +104,7 @@ impl CallTarget {
     /// Its name in a disassembly.
     pub const fn name(self) -> &'static str {
         match self {
-            CallTarget::BoxInt => "box_int",
+            CallTarget::BoxIntThunk => "box_int",
             CallTarget::Vectorcall => "vectorcall",
             CallTarget::Leave => "leave",
             CallTarget::BoxFloatThunk => "box_float",

@@ -347,6 +347,89 @@ fn ints_are_unboxed_and_boxed() {
     }
 }
 
+/// An int of one digit that dies is the next one that is made; others are left to the host, and so is what is one too many.
+#[test]
+fn ints_come_from_those_that_died() {
+    const INT_TYPE: u64 = 0x7000;
+    const RUNS: usize = 60;
+    const KEPT: usize = 64;
+    for table in tables() {
+        let with_ints = serigraph_stencil::RuntimeSymbols {
+            int_type: INT_TYPE as usize,
+            ..symbols()
+        };
+        let mut machine = Machine::with(table, &with_ints);
+        let mut objects: Vec<Object> = (0..2 * RUNS)
+            .map(|_| object([1, INT_TYPE, 8, 0, 0, 0]))
+            .collect();
+        let addresses: Vec<*mut u64> = objects.iter_mut().map(|o| o.as_mut_ptr()).collect();
+        let next = std::cell::Cell::new(0);
+        let dying = |_: &mut Machine| {
+            next.set(next.get() + 1);
+            vec![addresses[next.get() - 1] as u64]
+        };
+        calls::take();
+        for _ in 0..2 {
+            placements(
+                table,
+                &mut machine,
+                Uop::DecRefPlain,
+                0,
+                dying,
+                |_, left, _| {
+                    assert_eq!(left.exit, END);
+                    assert_eq!(calls::take().len(), usize::from(next.get() > KEPT));
+                },
+            );
+        }
+        let left = std::cell::Cell::new(KEPT);
+        for (value, tag) in [(12345i64, 8), (-(1 << 30) + 1, 10)] {
+            let box_value = |_: &mut Machine| vec![value as u64];
+            placements(
+                table,
+                &mut machine,
+                Uop::BoxInt,
+                0,
+                box_value,
+                |_, end, result| {
+                    assert_eq!(end.exit, END);
+                    if left.get() == 0 {
+                        assert_eq!(calls::take(), [format!("box_int {value} true")]);
+                        return;
+                    }
+                    left.set(left.get() - 1);
+                    assert!(calls::take().is_empty());
+                    let made = addresses[left.get()];
+                    assert_eq!(result, Some(made as u64));
+                    // SAFETY: `objects` outlives the runs.
+                    let words =
+                        unsafe { [made, made.add(1), made.add(2), made.add(3)].map(|w| w.read()) };
+                    assert_eq!(words, [1, INT_TYPE, tag, value.unsigned_abs()]);
+                },
+            );
+        }
+        // Objects of other types, and ints of more digits, die; large ints are made by the host.
+        for words in [[1, INT_TYPE + 16, 8, 1, 0, 0], [1, INT_TYPE, 16, 1, 1, 0]] {
+            let mut dead = object(words);
+            let dead = dead.as_mut_ptr();
+            let prepare = |_: &mut Machine| {
+                // SAFETY: `dead` outlives the runs.
+                unsafe { dead.write(1) };
+                vec![dead as u64]
+            };
+            placements(table, &mut machine, Uop::DecRef, 0, prepare, |_, _, _| {
+                assert_eq!(calls::take().len(), 1)
+            });
+        }
+        for value in [1i64 << 30, -(1 << 30), i64::MIN] {
+            let box_value = |_: &mut Machine| vec![value as u64];
+            placements(table, &mut machine, Uop::BoxInt, 0, box_value, |_, _, _| {
+                assert_eq!(calls::take(), [format!("box_int {value} true")])
+            });
+        }
+    }
+}
+
 #[test]
 fn floats_come_from_the_free_list() {
     for table in tables() {

@@ -168,7 +168,7 @@ fn errors_name_line_and_column() {
         ),
         (
             &format!("{head}end nowhere"),
-            "line 2, column 5: expected `loop`, `link` or `exit`",
+            "line 2, column 5: expected `loop`, `link`, `enter` or `exit`",
         ),
         (
             &format!("{head}end loop\n  loop"),

@@ -56,9 +56,9 @@ unsafe extern "C" {
     /// The helper function that the immediate operand names.
     pub fn hole_helper();
     /// Functions of the runtime.
-    pub fn hole_box_int();
     pub fn hole_vectorcall();
     /// Thunks that change no value register: the argument is in r10 (or xmm15), the result in rax and rdx.
+    pub fn hole_box_int_thunk();
     pub fn hole_box_float_thunk();
     pub fn hole_unbox_big_int_thunk();
     pub fn hole_dealloc_thunk();

@@ -3,7 +3,7 @@
 use core::arch::asm;
 
 use crate::abi::{
-    Object, cold, hole_box_float_thunk, hole_box_int, hole_unbox_big_int_thunk, imm64, load,
+    Object, cold, hole_box_float_thunk, hole_box_int_thunk, hole_unbox_big_int_thunk, imm64, load,
     offset, store, word64,
 };
 use crate::layout::{
@@ -60,9 +60,11 @@ pub unsafe fn box_int(a: i64) -> Option<Object> {
         return Some((word64!(hole_small_ints) + index * SMALL_INT_STRIDE as u64) as Object);
     }
     let object: Object;
-    // SAFETY: a C function; the wrapper keeps nothing in caller-saved registers.
+    // SAFETY: the thunk changes scratch registers only.
     unsafe {
-        asm!("call {}", sym hole_box_int, in("rdi") a, lateout("rax") object, clobber_abi("C"), options(nostack));
+        asm!("call {}", sym hole_box_int_thunk, inout("r10") a => _, out("rax") object, out("rcx") _, out("rdx") _,
+            out("rsi") _, out("rdi") _, out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _, options(nostack));
     }
     if object.is_null() { None } else { Some(object) }
 }

@@ -167,7 +167,7 @@ uops! {
     UnboxInt "unbox_int" (o: Object) -> Int {exit: Guard} "The value of an exact int; leaves if it does not fit 64 bits.";
     UnboxFloat "unbox_float" (o: Object) -> Float {reads: FLOAT_BOX} "The value of an exact float.";
     UnboxBool "unbox_bool" (o: Object) -> Int "1 for True, 0 for False; o is one of them.";
-    BoxInt "box_int" (a: Int) -> Object {exit: Error, owned: true, calls: true} "The int object of a value.";
+    BoxInt "box_int" (a: Int) -> Object {exit: Error, owned: true} "The int object of a value (from those kept; calls C out of line only).";
     BoxFloat "box_float" (a: Float) -> Object {exit: Error, owned: true} "A new float object (from the free list; calls C out of line only).";
     BoxBool "box_bool" (a: Int) -> Object [Pointer] "True or False for 1 or 0, borrowed (immortal); imm is the address of the table {False, True}.";
 

@@ -21,6 +21,7 @@ pub fn code_memory_of(host: &TestHost) -> CodeMemory {
         dealloc: functions::dealloc as *const () as usize,
         vectorcall: functions::vectorcall as *const () as usize,
         small_ints: host.heap.small_ints() as usize,
+        int_type: 0,
         float_type: host.heap.type_address(Type::Float) as usize,
         float_free_list: 0,
         float_free_count: 0,

@@ -241,6 +241,7 @@ pub fn symbols() -> RuntimeSymbols {
         dealloc: dealloc as *const () as usize,
         vectorcall: vectorcall as *const () as usize,
         small_ints: SMALL_INTS,
+        int_type: 0,
         float_type: FLOAT_TYPE,
         float_free_list: 0,
         float_free_count: 0,
