@@ -503,11 +503,13 @@ impl Recorder<'_> {
         let f0 = &self.frames[0];
         let slots = |slot: u32| match f0.slots[slot as usize] {
             Slot { value, .. } if value.is_some() => self.bits(value),
-            // SAFETY: a slot that has not been looked at is in the running frame, which has it.
             Slot {
                 place: Place::Memory,
                 ..
-            } => unsafe { object::address(*self.frame.slot(slot)) },
+            } => {
+                // SAFETY: a slot that has not been looked at is in the running frame, which has it.
+                unsafe { object::address(*self.frame.slot(slot)) }
+            }
             Slot { .. } => 0,
         };
         self.world.is_reachable(f0.code, header, &slots)
