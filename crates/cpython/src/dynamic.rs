@@ -199,6 +199,8 @@ api! {
         cell_type = "PyCell_Type";
         /// The type of code objects (`Include/cpython/code.h`).
         code_type = "PyCode_Type";
+        /// The type of frame objects.
+        frame_type = "PyFrame_Type";
         /// The type of generators (`Include/cpython/genobject.h`).
         generator_type = "PyGen_Type";
         /// The type of coroutines (`Include/cpython/genobject.h`).

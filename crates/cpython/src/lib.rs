@@ -7,6 +7,7 @@
 //!
 //! [`start`] comes first; everything that reads the interpreter's memory needs it, and the GIL.
 
+pub mod attributes;
 pub mod bytecode;
 pub mod callable;
 pub mod code;
@@ -23,6 +24,7 @@ pub mod refs;
 mod runtime;
 mod superinstructions;
 pub mod threads;
+pub mod tracemalloc;
 pub mod version;
 pub mod watch;
 

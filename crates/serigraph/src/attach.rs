@@ -3,6 +3,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use serigraph_cpython::attributes::Attributes;
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::ffi::{self, PyObject};
 use serigraph_cpython::monitoring::{Action, Events, Monitoring};
@@ -11,7 +12,7 @@ use serigraph_cpython::threads::Thread;
 use serigraph_cpython::watch::{
     CodeEvent, CodeWatcher, DictEvent, DictWatcher, FunctionEvent, FunctionWatcher,
 };
-use serigraph_cpython::{heap, layout};
+use serigraph_cpython::{heap, layout, tracemalloc};
 use serigraph_uops::Reason;
 
 use crate::enter::{self, Answer};
@@ -25,6 +26,7 @@ struct Attached {
     codes: CodeWatcher,
     dicts: DictWatcher,
     functions: FunctionWatcher,
+    attributes: Attributes,
 }
 
 static ATTACHED: AtomicPtr<Attached> = AtomicPtr::new(ptr::null_mut());
@@ -67,8 +69,10 @@ pub fn attach() -> Result<(), String> {
                 codes,
                 dicts,
                 functions,
+                attributes: Attributes::replace(is_ours_alone, on_opcode_trace),
             });
             ATTACHED.store(Box::into_raw(attached), Ordering::Release);
+            tracemalloc::watch(on_memory_traced);
             instrument_existing();
             Ok(())
         }
@@ -87,6 +91,7 @@ pub fn detach() {
         codes,
         dicts,
         functions,
+        attributes,
     } = *unsafe { Box::from_raw(attached) };
     let (instrumented, watched) =
         state::with(|s| (std::mem::take(&mut s.instrumented), s.dependencies.clear()));
@@ -105,7 +110,40 @@ pub fn detach() {
     codes.remove();
     dicts.remove();
     functions.remove();
+    attributes.remove();
     monitoring.release();
+}
+
+/// `tracemalloc` was started: what runs leaves machine code at its next check, and nothing is entered until it is stopped.
+fn on_memory_traced() {
+    state::with(|s| {
+        s.generation += 1;
+        for trace in s.traces.roots() {
+            s.retire(trace, Reason::MemoryTraced);
+        }
+    });
+}
+
+/// Whether a code object has events, and none but ours.
+fn is_ours_alone(code: CodeRef) -> bool {
+    state::with(|s| s.instrumented.contains(&code.as_ptr().addr()))
+        && Thread::current().is_some_and(|thread| !is_watched_by_others(thread, code))
+}
+
+/// A program is about to trace the instructions of a code object: it is left to the interpreter.
+fn on_opcode_trace(code: CodeRef) {
+    let Some(attached) = attached() else { return };
+    if !state::with(|s| s.instrumented.remove(&code.as_ptr().addr())) {
+        return;
+    }
+    if attached
+        .monitoring
+        .set_local_events(code, Events::None)
+        .is_err()
+    {
+        // SAFETY: the GIL is held; without memory the event stays, and calls nothing.
+        unsafe { ffi::PyErr_Clear() };
+    }
 }
 
 /// Whether another tool watches this code, or everything: then it runs in the interpreter.

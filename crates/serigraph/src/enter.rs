@@ -8,6 +8,7 @@ use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::frame::FramePtr;
 use serigraph_cpython::poll::{self, Poll};
 use serigraph_cpython::threads::{Thread, native_stack_remaining};
+use serigraph_cpython::tracemalloc;
 use serigraph_stencil::{self as stencil, Activation, Context, PollWord};
 use serigraph_uops::Reason;
 
@@ -42,7 +43,7 @@ thread_local! {
 pub fn count(code: CodeRef, header: u32) -> Due {
     state::with(|s| {
         s.stats.jump_events += 1;
-        if !s.on {
+        if !s.on || tracemalloc::is_tracing() {
             return Due::Wait;
         }
         let limits = &s.options.limits;

@@ -70,6 +70,7 @@ reasons! {
     TypeChanged "type-changed" "a class that was relied on was changed";
     CodeDestroyed "code-destroyed" "the code object died";
     Disabled "disabled" "Serigraph was switched off";
+    MemoryTraced "memory-traced" "tracemalloc was started, which wants each allocation with its line: the program runs in the interpreter until it is stopped";
     Evicted "evicted" "the trace had to make room for others";
     NotPaying "not-paying" "the trace was left again too soon, or its loop was seldom entered, so the interpreter is faster";
 }
