@@ -7,7 +7,7 @@ use crate::dump::Stage;
 use crate::executor::Kind;
 use crate::options::Options;
 use crate::stats::Stats;
-use crate::{attach, log, native, reserve, state};
+use crate::{attach, crash, log, native, reserve, state};
 
 /// One trace, for reports.
 #[derive(Clone, Debug)]
@@ -64,6 +64,7 @@ pub fn enable(options: Options) -> Result<(), String> {
     });
     reserve::lay_by();
     attach::attach()?;
+    crash::install();
     state::with(|s| s.on = true);
     Ok(())
 }
@@ -86,6 +87,7 @@ pub fn disable() {
     drop(freed);
     native::free_dead_ints();
     attach::detach();
+    crash::remove();
 }
 
 /// Whether Serigraph is on.

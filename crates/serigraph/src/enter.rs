@@ -16,7 +16,7 @@ use crate::executor::{Compiled, slots_of};
 use crate::exit::{self, InActivation};
 use crate::header::Due;
 use crate::payoff::Visit;
-use crate::{attach, log, record_root, side, state};
+use crate::{attach, crash, log, record_root, side, state};
 
 /// What the monitoring callback is to tell the interpreter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -208,6 +208,7 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
         current_frame: thread.current_frame_address(),
         recursion: thread.py_recursion_address(),
     };
+    let entry_before = crash::entered();
     // SAFETY: the code is published and stays until this entry has left; it was made for this code object, and the frame
     // stands where it begins, with the types that its guards check again.
     let handled = outside_callback(thread, || unsafe {
@@ -216,6 +217,7 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
             frame.as_ptr(),
             &context,
             |activation| {
+                crash::left(entry_before);
                 if let Some(inside) = visit.and_then(Visit::ended) {
                     measured(trace.id, inside);
                 }

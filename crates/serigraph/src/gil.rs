@@ -20,6 +20,11 @@ impl<T> GilCell<T> {
         }
     }
 
+    /// Where the value is, for a process that is about to die.
+    pub const fn as_ptr(&self) -> *const T {
+        self.value.get()
+    }
+
     /// Works on the value. `f` must not call anything that could run Python code or give up the GIL (dropping a reference
     /// counts as such): debug builds stop if this function is entered again meanwhile.
     ///

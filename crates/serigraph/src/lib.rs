@@ -2,6 +2,7 @@
 
 mod attach;
 mod compile;
+mod crash;
 mod dependencies;
 mod dump;
 mod engine;

@@ -72,6 +72,15 @@ pub fn with<R>(f: impl FnOnce(&mut State) -> R) -> R {
     }
 }
 
+/// The state as it is at a crash, perhaps in the middle of a change.
+///
+/// # Safety
+/// Only in a signal handler that ends the process, which may find anything.
+pub unsafe fn for_crash_report() -> Option<&'static State> {
+    // SAFETY: by the caller's promise.
+    unsafe { (*STATE.as_ptr()).as_ref() }
+}
+
 impl State {
     /// Makes the first state. Apart, so that looking at one that exists stays small.
     #[cold]

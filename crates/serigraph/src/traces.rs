@@ -70,6 +70,13 @@ impl Traces {
             .map(|mut t| unsafe { t.as_mut() })
     }
 
+    /// Every trace whose code exists, also when it was thrown away.
+    pub fn all(&self) -> impl Iterator<Item = &Executor> {
+        // SAFETY: as above; retired traces are owned by the table until they are freed.
+        let of = |t: &NonNull<Executor>| unsafe { &*t.as_ptr() };
+        self.table.iter().flatten().map(of)
+    }
+
     /// Every trace that may be entered.
     pub fn iter(&self) -> impl Iterator<Item = &Executor> {
         // SAFETY: as above.
