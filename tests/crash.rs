@@ -63,18 +63,29 @@ fn crashes_are_reports() {
     for interpreter in interpreters::supported(serigraph, None).expect("an interpreter") {
         for faulthandler in ["none", "before", "later"] {
             for (program, says) in [
-                (IN_MACHINE_CODE, "segmentation fault in machine code: root trace "),
-                (IN_A_CALL, "segmentation fault in a function called by machine code: root trace "),
+                (
+                    IN_MACHINE_CODE,
+                    "segmentation fault in machine code: root trace ",
+                ),
+                (
+                    IN_A_CALL,
+                    "segmentation fault in a function called by machine code: root trace ",
+                ),
             ] {
                 let outcome = run(&interpreter, faulthandler, program);
-                let what = format!("{interpreter}, faulthandler {faulthandler}: {}", outcome.stderr);
+                let what = format!(
+                    "{interpreter}, faulthandler {faulthandler}: {}",
+                    outcome.stderr
+                );
                 let signal = outcome.status.and_then(|status| status.signal());
                 assert_eq!(signal, Some(SIGSEGV), "{what}");
                 assert!(outcome.stderr.contains(says), "{what}");
                 assert!(outcome.stderr.contains("program.py:6, "), "{what}");
                 assert!(outcome.stderr.contains("SERIGRAPH_ONLY=0"), "{what}");
                 assert_eq!(
-                    outcome.stderr.contains("Fatal Python error: Segmentation fault"),
+                    outcome
+                        .stderr
+                        .contains("Fatal Python error: Segmentation fault"),
                     faulthandler != "none",
                     "{what}"
                 );
@@ -91,7 +102,11 @@ fn crashes_elsewhere_are_not_our_business() {
             let outcome = run(&interpreter, faulthandler, ELSEWHERE);
             let signal = outcome.status.and_then(|status| status.signal());
             assert_eq!(signal, Some(SIGSEGV), "{interpreter}");
-            assert!(!outcome.stderr.contains("serigraph: "), "{}", outcome.stderr);
+            assert!(
+                !outcome.stderr.contains("serigraph: "),
+                "{}",
+                outcome.stderr
+            );
         }
     }
 }

@@ -145,7 +145,11 @@ fn a_system_that_refuses_leaves_the_program_to_the_interpreter() {
             ("mmap", false),
         ] {
             let outcome = run(&interpreter, Mode::On(Some(1)), REFUSE, &[how]);
-            let what = format!("{interpreter}, {how}: {}\n{}", outcome.ending(), outcome.stderr);
+            let what = format!(
+                "{interpreter}, {how}: {}\n{}",
+                outcome.ending(),
+                outcome.stderr
+            );
             assert!(outcome.succeeded(), "{what}");
             let lines: Vec<&str> = outcome.stdout.lines().collect();
             if lines.contains(&"no seccomp here") {
@@ -160,9 +164,16 @@ fn a_system_that_refuses_leaves_the_program_to_the_interpreter() {
         }
         for how in ["later", "later-write"] {
             let outcome = run(&interpreter, Mode::On(Some(1)), REFUSE, &[how]);
-            let what = format!("{interpreter}, {how}: {}\n{}", outcome.ending(), outcome.stderr);
+            let what = format!(
+                "{interpreter}, {how}: {}\n{}",
+                outcome.ending(),
+                outcome.stderr
+            );
             assert!(outcome.succeeded(), "{what}");
-            assert!(outcome.stdout.lines().any(|line| line == expected), "{what}");
+            assert!(
+                outcome.stdout.lines().any(|line| line == expected),
+                "{what}"
+            );
         }
     }
 }

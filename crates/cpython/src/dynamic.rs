@@ -115,6 +115,8 @@ api! {
         set_raised = "PyErr_SetRaisedException": fn(*mut PyObject);
         /// De-specialised, de-instrumented bytecode, new reference (`Include/cpython/code.h`).
         code_bytes = "PyCode_GetCode": fn(*mut PyObject) -> *mut PyObject;
+        /// Fills a structure with the allocator of arenas and of data stack chunks (`Include/cpython/objimpl.h`).
+        arena_allocator = "PyObject_GetArenaAllocator": fn(*mut c_void);
         /// Line of a byte offset, or -1 (`Include/cpython/code.h`).
         code_line = "PyCode_Addr2Line": fn(*mut PyObject, c_int) -> c_int;
         /// `Include/cpython/code.h`.

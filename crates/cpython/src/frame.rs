@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 
 use crate::code::CodeRef;
+use crate::datastack;
 use crate::ffi::PyObject;
 use crate::memory::{read, write};
 use crate::refs::{incref, type_of};
@@ -223,7 +224,7 @@ pub struct NewFrame<'a> {
 /// Why a frame was not built. Nothing has been taken over then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FrameError {
-    /// The data stack chunk is full.
+    /// The data stack chunk is full, and there is no memory for another.
     NoRoom,
     /// The code makes a generator, or the values do not fit its frame.
     Misfit,
@@ -286,9 +287,11 @@ pub unsafe fn push_frame(thread: Thread, new: &NewFrame<'_>) -> Result<FramePtr,
     }
     let top = thread.datastack_top();
     // The interpreter's own test (`_PyThreadState_HasStackSpace`): strictly less.
-    if top.is_null() || size >= thread.datastack_limit().addr().saturating_sub(top.addr()) {
-        return Err(FrameError::NoRoom);
-    }
+    let room = thread.datastack_limit().addr().saturating_sub(top.addr());
+    let top = match top.is_null() || size >= room {
+        true => datastack::push_chunk(thread, size).ok_or(FrameError::NoRoom)?,
+        false => top,
+    };
     let fields = &layout().frame;
     let function_fields = &layout().function;
     // SAFETY: there is room for `size` bytes at `top`, which is what a frame of this code needs; the fields are those that

@@ -11,6 +11,7 @@ pub mod attributes;
 pub mod bytecode;
 pub mod callable;
 pub mod code;
+pub mod datastack;
 pub mod dynamic;
 pub mod exception_table;
 pub mod frame;

@@ -219,6 +219,19 @@ impl Thread {
         self.get(layout().thread.datastack_limit)
     }
 
+    /// The current data stack chunk.
+    #[inline]
+    pub(crate) fn datastack_chunk(self) -> *mut u8 {
+        self.get(layout().thread.datastack_chunk)
+    }
+
+    /// Changes to another chunk, of which nothing is used yet.
+    pub(crate) fn set_datastack(self, chunk: *mut u8, top: *mut u8, limit: *mut u8) {
+        self.set(layout().thread.datastack_chunk, chunk);
+        self.set(layout().thread.datastack_top, top);
+        self.set(layout().thread.datastack_limit, limit);
+    }
+
     /// Says where the next frame goes: for [`crate::frame`], and after a frame has run whose memory is not on the data stack.
     #[inline]
     pub fn set_datastack_top(self, top: *mut u8) {

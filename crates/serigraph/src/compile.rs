@@ -11,7 +11,7 @@ use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget};
 use serigraph_stencil::{CodeAddress, CodeError, StencilTable};
 use serigraph_trace::enter::enter;
 use serigraph_trace::exit::{Exits, PlanId, Plans, plan_exits};
-use serigraph_trace::ir::{SnapshotId, Trace, ValueId};
+use serigraph_trace::ir::{Trace, ValueId};
 use serigraph_trace::link::link;
 use serigraph_trace::opt::{self, OptOptions};
 use serigraph_trace::regalloc::liveness::is_constant;
@@ -303,28 +303,6 @@ fn located_plans(front: &Front) -> Result<(Plans<Location>, Vec<PlanId>), Reason
     Ok((plans, ids))
 }
 
-/// Bytes of data stack that the inlined frames of an exit take at most.
-fn inline_bytes(trace: &Trace) -> usize {
-    let frame_bytes = |code: u64| {
-        // SAFETY: the handle of an inlined function's code, which the trace keeps alive.
-        let code =
-            unsafe { CodeRef::from_raw(std::ptr::with_exposed_provenance_mut(code as usize)) };
-        code.frame_size() as usize * 8
-    };
-    let of_snapshot = |snapshot: u32| {
-        let frames = trace.frames(SnapshotId(snapshot));
-        frames
-            .iter()
-            .skip(1)
-            .map(|f| frame_bytes(trace.inlined[f.frame.index() - 1].code))
-            .sum()
-    };
-    (0..trace.snapshots.len() as u32)
-        .map(of_snapshot)
-        .max()
-        .unwrap_or(0)
-}
-
 /// Compiles and installs a trace. On failure the constants are given back, to be released when nothing is half done.
 pub fn compile(job: Job) -> Result<TraceId, (Reason, Vec<Owned>)> {
     let (id, is_selected) = state::with(|s| {
@@ -492,7 +470,6 @@ fn install(
             link_checks: link_checks(&trace, &host_types()),
             guards_frame_object: guards_frame_object(&trace),
             inline_depth: job.inline_depth,
-            inline_bytes: inline_bytes(&trace),
             constants: job.constants,
             images: job.images,
             links_to: target.as_ref().map(|t| t.trace.id),

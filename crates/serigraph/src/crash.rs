@@ -203,11 +203,10 @@ unsafe fn caller(state: &State) -> Option<(&Compiled, usize)> {
     let entry = ENTRY.try_with(Cell::get).ok().filter(|&entry| entry != 0)? & !7;
     words(entry.saturating_sub(MOST), entry)
         .rev()
-        // SAFETY: the stack of this thread, of which as much was in use, or is the kernel's red zone and guard, below an entry.
         .find_map(|address| {
-            find(state, unsafe {
-                ptr::with_exposed_provenance::<usize>(address).read()
-            })
+            // SAFETY: the stack of this thread, right below an entry into machine code, of which as much was in use.
+            let word = unsafe { ptr::with_exposed_provenance::<usize>(address).read() };
+            find(state, word)
         })
 }
 

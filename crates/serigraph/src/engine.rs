@@ -1,5 +1,6 @@
 //! Switching on and off, and what the Python side may ask.
 
+use serigraph_cpython::datastack;
 use serigraph_cpython::threads::Thread;
 use serigraph_uops::Reason;
 
@@ -63,6 +64,7 @@ pub fn enable(options: Options) -> Result<(), String> {
         s.options = options;
     });
     reserve::lay_by();
+    datastack::lay_by();
     attach::attach()?;
     crash::install();
     state::with(|s| s.on = true);

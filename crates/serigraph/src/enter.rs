@@ -148,14 +148,7 @@ fn obstacle(thread: Thread, code: CodeRef, trace: &Compiled) -> Option<Reason> {
     if attach::is_watched_by_others(thread, code) {
         return Some(Reason::ToolsActive);
     }
-    let room = thread
-        .datastack_limit()
-        .addr()
-        .saturating_sub(thread.datastack_top().addr());
-    if !has_room(thread)
-        || thread.py_recursion_remaining() <= trace.inline_depth as i32
-        || trace.inline_bytes >= room
-    {
+    if !has_room(thread) || thread.py_recursion_remaining() <= trace.inline_depth as i32 {
         return Some(Reason::NestedTooDeep);
     }
     None

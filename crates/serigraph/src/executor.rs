@@ -140,8 +140,6 @@ pub struct Compiled {
     pub guards_frame_object: bool,
     /// Levels of Python recursion it takes at most.
     pub inline_depth: u32,
-    /// Bytes of data stack that the inlined frames of an exit take at most.
-    pub inline_bytes: usize,
     /// Objects in its code that it keeps alive.
     #[expect(dead_code, reason = "held, not read")]
     pub constants: Vec<Owned>,

@@ -397,7 +397,7 @@ unsafe fn run_inlined(
                     stack,
                     resume_at: next.ip,
                 };
-                // SAFETY: room was checked when the trace was entered; the slots own their references, and the new frame
+                // SAFETY: a frame of this function; the slots own their references, and the new frame
                 // has its own reference to the function.
                 unsafe {
                     let built = frame::push_frame(thread, &new);

@@ -137,6 +137,8 @@ pub struct ThreadLayout {
     pub exc_info: usize,
     /// u64.
     pub thread_id: usize,
+    /// The current chunk of the data stack.
+    pub datastack_chunk: usize,
     /// First free word of the data stack.
     pub datastack_top: usize,
     /// End of the data stack chunk.

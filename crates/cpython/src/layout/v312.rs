@@ -22,6 +22,7 @@ pub(super) const LAYOUT: Layout = Layout {
         current_exception: 96,
         exc_info: 104,
         thread_id: 136,
+        datastack_chunk: 232,
         datastack_top: 240,
         datastack_limit: 248,
     },

@@ -22,6 +22,7 @@ pub(super) const LAYOUT: Layout = Layout {
         current_exception: 112,
         exc_info: 120,
         thread_id: 152,
+        datastack_chunk: 232,
         datastack_top: 240,
         datastack_limit: 248,
     },

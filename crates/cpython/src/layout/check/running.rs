@@ -183,6 +183,16 @@ fn frames(
         limit >= top && limit - top < 1 << 24,
     )?;
 
+    let chunk: usize = field(thread, runtime.layout.thread.datastack_chunk);
+    holds(
+        "thread.datastack_chunk",
+        "the start of the chunk",
+        chunk.is_multiple_of(8) && chunk < frame.addr() && limit - chunk < 1 << 24,
+    )?;
+    // SAFETY: a word between the frame and what precedes it in one mapping; the second word of a chunk is its size.
+    let size = unsafe { *std::ptr::with_exposed_provenance::<usize>(chunk).add(1) };
+    same("thread.datastack_chunk", chunk + size, limit)?;
+
     // SAFETY: the GIL is held and a Python frame is running; the result is borrowed.
     let frame_object = unsafe { ffi::PyEval_GetFrame() }.cast::<PyObject>();
     same(
