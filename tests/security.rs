@@ -15,7 +15,7 @@ def make(k):
     total = %d
     for i in range(n):
         total += i
-        if i % 5 == 1:
+        if i %% 5 == 1:
             total -= 3
     return total
 ''' % k, space)

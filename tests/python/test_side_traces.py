@@ -178,7 +178,17 @@ def many_live(n):
     return (a, b, c, d, e, f, g, h), [repr(x) for x in (p, q, r, s, t, u, v, w)]
 
 
+def operands_below(n):
+    """An outer loop that goes on in an inner one while a call's operands, some of which cannot die, are on the stack."""
+    items = list(range(20))
+    results = []
+    for i in range(n):
+        results.append(("name", None, i, [k + i for k in items if k > 3], {k: "x" for k in items}))
+    return len(results), results[-1][:3], sum(results[n // 2][3])
+
+
 print(two_ways(400), four_ways(400), swap_in_branch(300))
 print(inner_lengths(300), inner_exit_values(200), three_deep(30))
 print(polymorphic([1, 2.5, None, True, 7, False, 2**65, -3], 40), polymorphic([1, 2, 3], 40), polymorphic([None] * 3, 20))
 print(phases(60), overflowing(400), shared_callee(100), rare(1000), while_chain(200), many_live(200))
+print(operands_below(60))
