@@ -177,3 +177,26 @@ fn a_system_that_refuses_leaves_the_program_to_the_interpreter() {
         }
     }
 }
+
+/// Fills the code memory many times over.
+const FILL: &str = "
+loops = [make(k) for k in range(200)]
+print(sum(loop(200) for loop in loops for _ in range(3)))
+import serigraph
+stats = serigraph.stats()
+print(stats['code_bytes'] < 65536, stats['discarded'].get('evicted', 0) > 50)
+";
+
+#[test]
+fn the_limit_on_code_is_reached_and_survived() {
+    for interpreter in all() {
+        let scratch = Scratch::new("limit").expect("a folder");
+        let file = scratch.path().join("program.py");
+        std::fs::write(&file, format!("{LOOPS}{FILL}")).expect("a file");
+        let mut command = interpreter.command(Mode::On(Some(1)));
+        command.env("SERIGRAPH_CODE_LIMIT", "65536").arg(&file);
+        let outcome = process::run(&mut command, "", Duration::from_secs(120)).expect("it runs");
+        let what = format!("{interpreter}: {}\n{}", outcome.stdout, outcome.stderr);
+        assert_eq!(outcome.stdout, "11927700\nTrue True\n", "{what}");
+    }
+}

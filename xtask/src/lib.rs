@@ -9,6 +9,8 @@ pub mod fuzz;
 pub mod interpreters;
 pub mod process;
 pub mod scratch;
+pub mod soak;
+pub mod tools;
 
 /// Builds packages for release; returns the folder of the programs.
 pub fn build_release(root: &Path, packages: &[&str]) -> Result<PathBuf, String> {

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lexopt::prelude::*;
-use xtask::{bench, build_release, conformance, fuzz};
+use xtask::{bench, build_release, conformance, fuzz, soak, tools};
 
 const HELP: &str = "\
 usage: cargo xtask COMMAND
@@ -16,6 +16,9 @@ usage: cargo xtask COMMAND
                  (conformance --help)
   fuzz           compare random programs with Serigraph and without
                  [--minutes N] [--seed N] [--jobs N] [--python PATH]
+  soak           make and drop compiled code: memory has to stay flat
+                 [--minutes N] [--python PATH]
+  tools          run the tools that people use without Serigraph and with it (tools --help)
   bless          accept what the text tests of the crates print now
   listing        say where the listing of the stencils is
 ";
@@ -43,6 +46,8 @@ fn run() -> Result<(), String> {
         "bench" => bench_command(&mut arguments),
         "conformance" => conformance_command(&mut arguments),
         "fuzz" => fuzz_command(&mut arguments),
+        "soak" => soak_command(&mut arguments),
+        "tools" => tools_command(&mut arguments),
         "bless" => bless(),
         "listing" => listing(),
         other => Err(format!("there is no command {other:?}\n{HELP}")),
@@ -154,6 +159,44 @@ fn fuzz_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
         jobs: jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
     };
     fuzz::run(root()?, &options)
+}
+
+/// Makes and drops code and looks at memory.
+fn soak_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+    let (mut python, mut minutes) = (None, 2.0);
+    while let Some(argument) = arguments.next().map_err(text)? {
+        match argument {
+            Long("python") => python = Some(path(arguments)?),
+            Long("minutes") => minutes = number(arguments)?,
+            other => return Err(text(other.unexpected())),
+        }
+    }
+    soak::run(
+        &build_release(root()?, &["serigraph"])?,
+        python.as_deref(),
+        minutes,
+    )
+}
+
+/// Runs other people's tools and packages.
+fn tools_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+    let (mut python, mut only) = (None, Vec::new());
+    while let Some(argument) = arguments.next().map_err(text)? {
+        match argument {
+            Long("python") => python = Some(path(arguments)?),
+            Long("only") => only = names(arguments)?,
+            Long("help") => {
+                print!("{}", tools::HELP);
+                return Ok(());
+            }
+            other => return Err(text(other.unexpected())),
+        }
+    }
+    let built = build_release(root()?, &["serigraph"])?;
+    let target = built
+        .parent()
+        .ok_or("the programs are in no target folder")?;
+    tools::run(&built, target, python.as_deref(), &only)
 }
 
 /// Runs the tests with BLESS=1, which makes the text tests rewrite what they expect.

@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 
+use crate::barrier::behind_barrier;
 use crate::code::CodeRef;
 use crate::datastack;
 use crate::ffi::PyObject;
@@ -255,7 +256,7 @@ pub unsafe fn push_frame_and_eval(
 /// [`FramePtr::set_start`] says. No exception is pending.
 pub unsafe fn eval_pushed(thread: Thread, frame: FramePtr) -> *mut PyObject {
     // SAFETY: by the caller's promise.
-    unsafe { (api().eval_frame)(thread.as_ptr(), frame.as_ptr(), 0) }
+    behind_barrier(|| unsafe { (api().eval_frame)(thread.as_ptr(), frame.as_ptr(), 0) })
 }
 
 /// As [`eval_pushed`], but the pending exception is raised in the frame at the instruction before its instruction pointer.
@@ -265,7 +266,7 @@ pub unsafe fn eval_pushed(thread: Thread, frame: FramePtr) -> *mut PyObject {
 /// instruction that is to raise (3.12: at its start), which has caches.
 pub unsafe fn throw_pushed(thread: Thread, frame: FramePtr) -> *mut PyObject {
     // SAFETY: by the caller's promise.
-    unsafe { (api().eval_frame)(thread.as_ptr(), frame.as_ptr(), 1) }
+    behind_barrier(|| unsafe { (api().eval_frame)(thread.as_ptr(), frame.as_ptr(), 1) })
 }
 
 /// Builds a frame on the thread's data stack, to be run by [`eval_pushed`]. Until then it may be made the current frame

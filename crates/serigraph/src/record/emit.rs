@@ -1,5 +1,6 @@
 //! Emitting uops and evaluating them; snapshots; the precautions around code that could look at frames.
 
+use serigraph_cpython::barrier::behind_barrier;
 use serigraph_trace::eval::{Step, step};
 use serigraph_trace::ir::{FrameState, Inst, SlotValue, Snapshot, SnapshotId, ValueId};
 use serigraph_uops::{Effects, Exit, Reason, Uop};
@@ -49,7 +50,14 @@ impl Recorder<'_> {
         let value = self.trace.push(inst);
         self.values.push(0);
         self.facts.push(Fact::NOTHING);
-        match step(&mut self.host, &inst, value.index(), &mut self.values) {
+        let (host, values) = (&mut self.host, &mut self.values);
+        let stepped = if info.calls || info.writes.contains(Effects::ESCAPE) {
+            // The thread may be ended in there, at shutdown.
+            behind_barrier(|| step(host, &inst, value.index(), values))
+        } else {
+            step(host, &inst, value.index(), values)
+        };
+        match stepped {
             Step::Next(_) => {
                 if info.writes.intersects(CONTAINERS) {
                     self.epoch += 1;
