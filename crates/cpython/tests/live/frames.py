@@ -87,8 +87,10 @@ def many_locals():
 
 huge = many_locals.__code__.replace(co_stacksize=100_000)
 many_locals.__code__ = huge
-for refused, arguments in [('no room', (many_locals, (), (), 0)), ('misfit', (callee, (1,) * 9, (), 0)),
-                           ('misfit', ((lambda: (yield)), (), (), 0)), ('misfit', (callee, (), (), 10_000))]:
+# A frame that the data stack has no room for goes to a chunk of its own.
+assert caller(many_locals, (), (), 0) is None
+for refused, arguments in [('misfit', (callee, (1,) * 9, (), 0)), ('misfit', ((lambda: (yield)), (), (), 0)),
+                           ('misfit', (callee, (), (), 10_000))]:
     try:
         caller(*arguments)
     except RuntimeError as error:
