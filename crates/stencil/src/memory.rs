@@ -412,8 +412,10 @@ impl CodeMemory {
         }
     }
 
-    /// Makes pages writable.
-    fn unseal(&self, (start, end): (usize, usize)) -> Result<(), CodeError> {
+    /// Makes pages writable. They may hold code that is in use, so a system that would not make them executable again has to say so
+    /// first, while they still are.
+    fn unseal(&mut self, (start, end): (usize, usize)) -> Result<(), CodeError> {
+        self.seal((start, end))?;
         // SAFETY: the pages are inside the reservation and belong to this value; that no thread executes them now is the contract
         // of the callers' callers.
         unsafe {
