@@ -21,7 +21,7 @@ def make(k):
 ''' % k, space)
     return space['loop']
 def work(count):
-    return sum(make(k)(200) for k in range(count))
+    return sum(make(k)(3000) for k in range(count))
 ";
 
 /// Reads the process's map from another thread while loops are compiled.
@@ -145,7 +145,7 @@ fn a_system_that_refuses_leaves_the_program_to_the_interpreter() {
             ("mmap", false),
         ] {
             // Memory for code is asked for at the first trace: here that is to be after the limit is set.
-            let threshold = if how == "mmap" { 150 } else { 1 };
+            let threshold = if how == "mmap" { 2000 } else { 1 };
             let outcome = run(&interpreter, Mode::On(Some(threshold)), REFUSE, &[how]);
             let what = format!(
                 "{interpreter}, {how}: {}\n{}",
