@@ -196,6 +196,10 @@ fn fail(code: CodeRef, header: u32, at_code: CodeRef, at: u32, reason: Reason) {
             // Stopped on purpose (the option `stop_after`): the next turn is recorded too.
             header.counter = header.due.saturating_sub(1);
         } else {
+            if reason == Reason::CallsCostMore {
+                // What the loop does will hardly change, and waiting for the next attempt costs an event at each turn.
+                header.attempts += 1;
+            }
             header.failed(limits);
         }
     });

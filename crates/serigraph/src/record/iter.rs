@@ -1,5 +1,6 @@
 //! Loops over iterators: `GET_ITER` and `FOR_ITER`.
 
+use serigraph_cpython::api;
 use serigraph_cpython::version::Minor;
 use serigraph_trace::ir::ValueId;
 use serigraph_uops::{Reason, Uop, layout};
@@ -197,6 +198,9 @@ impl Recorder<'_> {
     /// the state on the other side.
     fn generic_next(&mut self, iterator: ValueId) -> Result<(), Stop> {
         let after = self.after_loop()?;
+        // The interpreter goes on in a Python generator without leaving its own loop.
+        let is_generator = self.type_of(iterator) == object::address(api().generator_type);
+        self.calls_through_c += u32::from(is_generator);
         let is_leaf = self.is_leaf_iterator(iterator)?;
         if !is_leaf && self.innermost() > 0 {
             // The guard on the answer would stand while frames do.
