@@ -187,13 +187,14 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
         state::with(|s| s.stats.not_entered.count(reason));
         return Answer::GoOn;
     }
-    let (sequence, visit) = state::with(|s| {
+    let (sequence, visit, entries) = state::with(|s| {
         s.stats.entries += 1;
         let visit = s.traces.get_mut(trace.id).map(|trace| {
             trace.entered += 1;
             trace.payoff.enter()
         });
-        (s.traces.enter(thread.as_ptr().addr()), visit)
+        let sequence = s.traces.enter(thread.as_ptr().addr());
+        (sequence, visit, s.stats.entries)
     });
     log!(Trace, "into trace {}", trace.id);
     let context = Context {
@@ -212,7 +213,7 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
             |activation| {
                 crash::left(entry_before);
                 if let Some(inside) = visit.and_then(Visit::ended) {
-                    measured(trace.id, inside);
+                    measured(trace.id, inside, entries);
                 }
                 on_exit(thread, frame, code, sequence, activation)
             },
@@ -221,10 +222,13 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
     if handled { Answer::GoOn } else { Answer::Raise }
 }
 
-/// A visit to a root trace was measured: one that does not pay is thrown away.
+/// A visit to a root trace was measured, which began when there had been so many entries: a trace that does not pay is thrown
+/// away. The time of a visit that others were nested in is mostly theirs, and counts for nothing.
 #[cold]
-fn measured(trace: u32, inside: Duration) {
+fn measured(trace: u32, inside: Duration, entries: u64) {
     state::with(|s| {
+        let is_own = s.stats.entries == entries;
+        let inside = if is_own { inside } else { Duration::ZERO };
         let Some(executor) = s.traces.get_mut(trace) else {
             return;
         };

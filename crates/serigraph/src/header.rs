@@ -226,7 +226,7 @@ mod tests {
         let mut header = Header::new(0, &limits);
         header.failed(&limits);
         let until_due = (0..).take_while(|_| header.count() == Due::Wait).count();
-        assert_eq!(until_due, 7);
+        assert_eq!(until_due, 3);
         header.failed(&limits);
         assert_eq!(header.count(), Due::Never);
     }

@@ -57,10 +57,10 @@ impl Limits {
         }
     }
 
-    /// The counter value at which attempt number `attempt` (0: the first) is made: each wait is four times the last, so
-    /// that what cannot be recorded costs little.
+    /// The counter value at which attempt number `attempt` (0: the first) is made: each wait is twice the last, so
+    /// that what cannot be recorded costs little, and is given up before its events cost more than its recordings.
     pub fn after_attempts(threshold: u32, attempt: u32) -> u32 {
-        threshold.saturating_mul(1u32.checked_shl(2 * attempt).unwrap_or(u32::MAX))
+        threshold.saturating_mul(1u32.checked_shl(attempt).unwrap_or(u32::MAX))
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn waits_grow_and_saturate() {
         assert_eq!(Limits::after_attempts(16, 0), 16);
-        assert_eq!(Limits::after_attempts(16, 2), 256);
+        assert_eq!(Limits::after_attempts(16, 2), 64);
         assert_eq!(Limits::after_attempts(16, 40), u32::MAX);
     }
 

@@ -23,8 +23,9 @@ const ENTRY_NS: i64 = 150;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(i64)]
 pub enum Work {
-    /// Calls of Python functions and of unknown C functions: most of the time may be theirs.
-    Calls = 125,
+    /// Calls of Python functions and of unknown C functions: most of the time may be theirs, and calling them costs more than it
+    /// costs the interpreter.
+    Calls = 105,
     /// Calls of short C functions.
     Leaves = 200,
     /// Nothing is called.

@@ -177,6 +177,10 @@ impl State {
                     if let Some(data) = self.codes.get_mut(&compiled.code.as_ptr().addr())
                         && let Some(header) = data.find_mut(compiled.ip)
                     {
+                        if reason == Reason::NotPaying {
+                            // It will hardly pay the next time.
+                            header.attempts += 1;
+                        }
                         header.discarded(id, &self.options.limits);
                     }
                 }
