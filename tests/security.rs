@@ -182,7 +182,7 @@ fn a_system_that_refuses_leaves_the_program_to_the_interpreter() {
 
 /// Fills the code memory many times over.
 const FILL: &str = "
-loops = [make(k) for k in range(200)]
+loops = list(map(make, range(200)))
 print(sum(loop(200) for loop in loops for _ in range(3)))
 import serigraph
 stats = serigraph.stats()
