@@ -503,7 +503,9 @@ fn install(
             left: 0,
             payoff: Payoff::new(work),
         });
-        if let Some(root) = s.traces.get_mut(root) {
+        if root != id
+            && let Some(root) = s.traces.get_mut(root)
+        {
             root.payoff.grow(work);
         }
         if let Kind::Root = job.kind {

@@ -212,14 +212,29 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
             &context,
             |activation| {
                 crash::left(entry_before);
-                if let Some(inside) = visit.and_then(Visit::ended) {
-                    measured(trace.id, inside, entries);
-                }
-                on_exit(thread, frame, code, sequence, activation)
+                let visit = Visited {
+                    trace: trace.id,
+                    sequence,
+                    entries,
+                    inside: visit.and_then(Visit::ended),
+                };
+                on_exit(thread, frame, code, visit, activation)
             },
         )
     });
     if handled { Answer::GoOn } else { Answer::Raise }
+}
+
+/// A visit to a root trace that has ended.
+struct Visited {
+    /// The trace that was entered.
+    trace: u32,
+    /// The number of the entry.
+    sequence: u64,
+    /// How many entries there had been when it began.
+    entries: u64,
+    /// How long it took, if that was measured.
+    inside: Option<Duration>,
 }
 
 /// A visit to a root trace was measured, which began when there had been so many entries: a trace that does not pay is thrown
@@ -256,11 +271,11 @@ unsafe fn on_exit(
     thread: Thread,
     frame: FramePtr,
     code: CodeRef,
-    sequence: u64,
+    visit: Visited,
     activation: &Activation,
 ) -> bool {
-    let (trace, index, hot) = state::with(|s| {
-        s.traces.leave(sequence);
+    let (trace, index, hot, is_final) = state::with(|s| {
+        s.traces.leave(visit.sequence);
         let Some((trace, index)) = s.traces.exit(activation.exit as u32) else {
             // Machine code cannot leave by an exit that does not exist; nothing sensible is left to be done.
             unreachable!("exit {} does not exist", activation.exit);
@@ -269,6 +284,7 @@ unsafe fn on_exit(
         let exit = &mut trace.exits[index as usize];
         exit.counter = exit.counter.saturating_add(1);
         let hot = exit.counter >= exit.due && trace.retired.is_none();
+        let is_final = exit.due == u32::MAX;
         let trace = trace.compiled.clone();
         s.stats.exits.count(trace.exits[index as usize].reason);
         log!(
@@ -277,8 +293,11 @@ unsafe fn on_exit(
             trace.id,
             trace.exits[index as usize].at
         );
-        (trace, index, hot)
+        (trace, index, hot, is_final)
     });
+    if let Some(inside) = visit.inside.filter(|_| is_final) {
+        measured(visit.trace, inside, visit.entries);
+    }
     // SAFETY: by the caller's promise.
     let handled = unsafe {
         if hot && side::may_record(thread, code, &trace, index) {

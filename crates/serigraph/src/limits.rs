@@ -31,7 +31,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             hot_header: 1024,
-            hot_exit: 64,
+            hot_exit: 32,
             header_attempts: 4,
             exit_attempts: 3,
             peers: 4,
