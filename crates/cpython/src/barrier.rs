@@ -3,49 +3,55 @@
 //! At shutdown a daemon thread that wants the GIL is ended by `pthread_exit`, in the middle of whatever call-out it is in. That
 //! unwinds the stack by force: destructors of Rust would run without the GIL, and a function that must not be unwound ends the
 //! process. The unwinder stops at a frame without unwind information, as those of machine code are, and the thread ends there.
+//!
+//! So that frame has to be the innermost: between it and the interpreter there may be no frame of Rust that has something to drop,
+//! whether it is dropped (without the GIL) or, for calls that cannot unwind, the process is ended.
 
 use std::arch::naked_asm;
-use std::mem::MaybeUninit;
 
-/// Calls `f` behind such a frame: for call-outs in which the thread may be ended. Nothing that belongs to the caller is dropped then.
-/// A panic of `f` aborts the process.
-pub fn behind_barrier<R, F: FnOnce() -> R>(f: F) -> R {
-    struct Call<F, R> {
-        function: MaybeUninit<F>,
-        result: MaybeUninit<R>,
-    }
-    extern "C" fn run<R, F: FnOnce() -> R>(call: *mut u8) {
-        let call = call.cast::<Call<F, R>>();
-        // SAFETY: the `Call` on the stack of `behind_barrier`, whose function is taken exactly once, here.
-        unsafe { (*call).result.write((*call).function.assume_init_read()()) };
-    }
-    let mut call = Call {
-        function: MaybeUninit::new(f),
-        result: MaybeUninit::uninit(),
-    };
-    // SAFETY: the function gets the context that it is made for, and writes the result.
-    unsafe {
-        barrier((&raw mut call).cast(), run::<R, F>);
-        call.result.assume_init()
-    }
+/// Calls a C function of up to four words behind such a frame. Nothing of its callers is dropped when the thread is ended in there.
+/// (The functions of [`crate::ffi`] have it already.)
+///
+/// # Safety
+/// As the function demands; it takes these words, or the first of them, and what is beyond the size of its result is undefined.
+#[inline]
+pub unsafe fn call(function: *const (), [a, b, c, d]: [usize; 4]) -> usize {
+    // SAFETY: by the caller's promise.
+    unsafe { call_words(a, b, c, d, function) }
 }
 
-/// Calls a function; without unwind information.
 #[unsafe(naked)]
-unsafe extern "C" fn barrier(context: *mut u8, function: extern "C" fn(*mut u8)) {
-    naked_asm!("push rbp", "mov rbp, rsp", "call rsi", "pop rbp", "ret")
+unsafe extern "C" fn call_words(
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    function: *const (),
+) -> usize {
+    // Functions of a variable number of arguments want the number of floats in al.
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "xor eax, eax",
+        "call r8",
+        "pop rbp",
+        "ret"
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::behind_barrier;
+    use super::call;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
-    fn results_come_through() {
-        let text = String::from("some text");
-        assert_eq!(behind_barrier(|| text.len()), 9);
-        assert_eq!(behind_barrier(move || text), "some text");
+    fn words_and_results_come_through() {
+        extern "C" fn digits(a: usize, b: usize, c: usize, d: usize) -> usize {
+            ((a * 10 + b) * 10 + c) * 10 + d
+        }
+        // SAFETY: a function of four words.
+        let result = unsafe { call(digits as *const (), [1, 2, 3, 4]) };
+        assert_eq!(result, 1234);
     }
 
     #[test]
@@ -57,13 +63,14 @@ mod tests {
                 DROPPED.store(true, Ordering::SeqCst);
             }
         }
-        fn end_thread() {
+        extern "C" fn end_thread() {
             // SAFETY: ends the thread below, which owns nothing that somebody waits for.
             unsafe { libc::pthread_exit(std::ptr::null_mut()) }
         }
         extern "C" fn thread(_: *mut libc::c_void) -> *mut libc::c_void {
             let noisy = Noisy;
-            behind_barrier(end_thread);
+            // SAFETY: a function of no words.
+            unsafe { call(end_thread as *const (), [0; 4]) };
             drop(noisy);
             std::ptr::null_mut()
         }

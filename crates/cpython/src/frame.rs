@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 
-use crate::barrier::behind_barrier;
+use crate::barrier;
 use crate::code::CodeRef;
 use crate::datastack;
 use crate::ffi::PyObject;
@@ -256,7 +256,7 @@ pub unsafe fn push_frame_and_eval(
 /// [`FramePtr::set_start`] says. No exception is pending.
 pub unsafe fn eval_pushed(thread: Thread, frame: FramePtr) -> *mut PyObject {
     // SAFETY: by the caller's promise.
-    behind_barrier(|| unsafe { (api().eval_frame)(thread.as_ptr(), frame.as_ptr(), 0) })
+    unsafe { eval(thread, frame, 0) }
 }
 
 /// As [`eval_pushed`], but the pending exception is raised in the frame at the instruction before its instruction pointer.
@@ -266,7 +266,21 @@ pub unsafe fn eval_pushed(thread: Thread, frame: FramePtr) -> *mut PyObject {
 /// instruction that is to raise (3.12: at its start), which has caches.
 pub unsafe fn throw_pushed(thread: Thread, frame: FramePtr) -> *mut PyObject {
     // SAFETY: by the caller's promise.
-    behind_barrier(|| unsafe { (api().eval_frame)(thread.as_ptr(), frame.as_ptr(), 1) })
+    unsafe { eval(thread, frame, 1) }
+}
+
+/// # Safety
+/// As [`eval_pushed`], or with `throw` as [`throw_pushed`].
+unsafe fn eval(thread: Thread, frame: FramePtr, throw: usize) -> *mut PyObject {
+    let words = [
+        thread.as_ptr().expose_provenance(),
+        frame.as_ptr().expose_provenance(),
+        throw,
+        0,
+    ];
+    // SAFETY: by the caller's promise: thread, frame and a flag.
+    let result = unsafe { barrier::call(api().eval_frame as *const (), words) };
+    ptr::with_exposed_provenance_mut(result)
 }
 
 /// Builds a frame on the thread's data stack, to be run by [`eval_pushed`]. Until then it may be made the current frame

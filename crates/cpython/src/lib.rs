@@ -15,6 +15,7 @@ pub mod code;
 pub mod datastack;
 pub mod dynamic;
 pub mod exception_table;
+pub mod ffi;
 pub mod frame;
 pub mod heap;
 pub mod layout;
@@ -30,7 +31,6 @@ pub mod tracemalloc;
 pub mod version;
 pub mod watch;
 
-pub use pyo3_ffi as ffi;
 pub use refs::{Borrowed, Owned};
 pub use runtime::{Runtime, StartError, api, is_started, layout, minor, runtime, start};
 pub use version::{Minor, Version};

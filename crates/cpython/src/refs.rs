@@ -4,6 +4,7 @@
 //! bits of the count are all ones in an immortal object, so an increment that would wrap them is not stored, and a
 //! count that is negative as an `i32` is not decremented.
 
+use std::arch::naked_asm;
 use std::fmt;
 use std::mem;
 use std::ptr::NonNull;
@@ -11,9 +12,22 @@ use std::ptr::NonNull;
 use crate::ffi::PyObject;
 
 unsafe extern "C" {
-    /// Deallocates an object whose count has reached 0. Stable ABI.
+    /// Deallocates an object whose count has reached 0. Stable ABI. For machine code; others drop references.
     #[link_name = "_Py_Dealloc"]
     pub fn dealloc(object: *mut PyObject);
+}
+
+/// [`dealloc`], which may run Python code, behind the [`crate::barrier`].
+#[unsafe(naked)]
+unsafe extern "C" fn dealloc_behind_barrier(object: *mut PyObject) {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "call [rip + {dealloc}@GOTPCREL]",
+        "pop rbp",
+        "ret",
+        dealloc = sym dealloc,
+    )
 }
 
 /// Adds a reference.
@@ -38,7 +52,7 @@ pub unsafe fn incref(object: *mut PyObject) {
 /// `object` is a valid object, the caller owns a reference and gives it up, and the GIL is held.
 #[inline]
 pub unsafe fn decref(object: *mut PyObject) {
-    // SAFETY: as in `incref`; `dealloc` is called when the last reference is gone.
+    // SAFETY: as in `incref`; the object is deallocated when the last reference is gone.
     unsafe {
         if *object.cast::<i32>() < 0 {
             return;
@@ -46,7 +60,7 @@ pub unsafe fn decref(object: *mut PyObject) {
         let count = object.cast::<i64>();
         *count -= 1;
         if *count == 0 {
-            dealloc(object);
+            dealloc_behind_barrier(object);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::ptr::{self, null_mut};
 
 use serigraph_cpython::ffi::{self, PyObject};
 use serigraph_cpython::refs::{decref, incref, lend_last, type_of, xdecref};
-use serigraph_cpython::{api, layout};
+use serigraph_cpython::{api, barrier, layout};
 
 use super::helpers::count;
 use super::known::function_entry;
@@ -32,6 +32,27 @@ unsafe fn python_entry(callable: Object) -> Option<Entry> {
             .read()?;
         (Some(entry as usize as u64) == function_entry()).then_some(entry)
     }
+}
+
+/// Calls the entry of a Python function.
+///
+/// # Safety
+/// As vectorcall has it.
+unsafe fn enter(
+    entry: Entry,
+    callable: Object,
+    args: *const Object,
+    n: usize,
+    names: Object,
+) -> Object {
+    let words = [
+        callable.expose_provenance(),
+        args.expose_provenance(),
+        n,
+        names.expose_provenance(),
+    ];
+    // SAFETY: by the caller's promise.
+    ptr::with_exposed_provenance_mut(unsafe { barrier::call(entry as *const (), words) })
 }
 
 /// Calls an object with arguments, all of whose references it takes over.
@@ -65,7 +86,7 @@ unsafe fn call_taking(callable: Object, args: *const Object, n: usize, names: Ob
                 lend_last(*args.add(i));
             }
             lend_last(callable);
-            return entry(callable, args, positional, names);
+            return enter(entry, callable, args, positional, names);
         }
         let result = ffi::PyObject_Vectorcall(callable, args, positional, names);
         decref(callable);
@@ -103,7 +124,7 @@ pub(super) unsafe extern "C" fn call_python_ex(args: *const Object) -> Object {
                 lend_last(argument);
             }
             lend_last(callable);
-            let result = entry(callable, all.as_ptr(), positional, names);
+            let result = enter(entry, callable, all.as_ptr(), positional, names);
             xdecref(names);
             return result;
         }

@@ -5,12 +5,12 @@
 //! address of the outgoing arguments, which end with a null, to an object (some take the references in them over); `Words3`:
 //! raw integers to an object; `Float1`, `Float2`: doubles to a double, cannot fail.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::ptr::{self, null_mut};
 
-use serigraph_cpython::api;
-use serigraph_cpython::ffi::{self, PyObject};
+use serigraph_cpython::ffi::{self, PyObject, direct};
 use serigraph_cpython::refs::{decref, type_of};
+use serigraph_cpython::{api, barrier};
 
 use super::{call, object};
 
@@ -63,32 +63,32 @@ impl Helper {
 
 helpers! {
     // Binary operators, in the order of their opargs.
-    Add "PyNumber_Add" Object2 ffi::PyNumber_Add;
-    And "PyNumber_And" Object2 ffi::PyNumber_And;
-    FloorDivide "PyNumber_FloorDivide" Object2 ffi::PyNumber_FloorDivide;
-    LeftShift "PyNumber_Lshift" Object2 ffi::PyNumber_Lshift;
-    MatrixMultiply "PyNumber_MatrixMultiply" Object2 ffi::PyNumber_MatrixMultiply;
-    Multiply "PyNumber_Multiply" Object2 ffi::PyNumber_Multiply;
-    Remainder "PyNumber_Remainder" Object2 ffi::PyNumber_Remainder;
-    Or "PyNumber_Or" Object2 ffi::PyNumber_Or;
+    Add "PyNumber_Add" Object2 direct::PyNumber_Add;
+    And "PyNumber_And" Object2 direct::PyNumber_And;
+    FloorDivide "PyNumber_FloorDivide" Object2 direct::PyNumber_FloorDivide;
+    LeftShift "PyNumber_Lshift" Object2 direct::PyNumber_Lshift;
+    MatrixMultiply "PyNumber_MatrixMultiply" Object2 direct::PyNumber_MatrixMultiply;
+    Multiply "PyNumber_Multiply" Object2 direct::PyNumber_Multiply;
+    Remainder "PyNumber_Remainder" Object2 direct::PyNumber_Remainder;
+    Or "PyNumber_Or" Object2 direct::PyNumber_Or;
     Power "PyNumber_Power" Object2 power;
-    RightShift "PyNumber_Rshift" Object2 ffi::PyNumber_Rshift;
-    Subtract "PyNumber_Subtract" Object2 ffi::PyNumber_Subtract;
-    TrueDivide "PyNumber_TrueDivide" Object2 ffi::PyNumber_TrueDivide;
-    Xor "PyNumber_Xor" Object2 ffi::PyNumber_Xor;
-    InPlaceAdd "PyNumber_InPlaceAdd" Object2 ffi::PyNumber_InPlaceAdd;
-    InPlaceAnd "PyNumber_InPlaceAnd" Object2 ffi::PyNumber_InPlaceAnd;
-    InPlaceFloorDivide "PyNumber_InPlaceFloorDivide" Object2 ffi::PyNumber_InPlaceFloorDivide;
-    InPlaceLeftShift "PyNumber_InPlaceLshift" Object2 ffi::PyNumber_InPlaceLshift;
-    InPlaceMatrixMultiply "PyNumber_InPlaceMatrixMultiply" Object2 ffi::PyNumber_InPlaceMatrixMultiply;
-    InPlaceMultiply "PyNumber_InPlaceMultiply" Object2 ffi::PyNumber_InPlaceMultiply;
-    InPlaceRemainder "PyNumber_InPlaceRemainder" Object2 ffi::PyNumber_InPlaceRemainder;
-    InPlaceOr "PyNumber_InPlaceOr" Object2 ffi::PyNumber_InPlaceOr;
+    RightShift "PyNumber_Rshift" Object2 direct::PyNumber_Rshift;
+    Subtract "PyNumber_Subtract" Object2 direct::PyNumber_Subtract;
+    TrueDivide "PyNumber_TrueDivide" Object2 direct::PyNumber_TrueDivide;
+    Xor "PyNumber_Xor" Object2 direct::PyNumber_Xor;
+    InPlaceAdd "PyNumber_InPlaceAdd" Object2 direct::PyNumber_InPlaceAdd;
+    InPlaceAnd "PyNumber_InPlaceAnd" Object2 direct::PyNumber_InPlaceAnd;
+    InPlaceFloorDivide "PyNumber_InPlaceFloorDivide" Object2 direct::PyNumber_InPlaceFloorDivide;
+    InPlaceLeftShift "PyNumber_InPlaceLshift" Object2 direct::PyNumber_InPlaceLshift;
+    InPlaceMatrixMultiply "PyNumber_InPlaceMatrixMultiply" Object2 direct::PyNumber_InPlaceMatrixMultiply;
+    InPlaceMultiply "PyNumber_InPlaceMultiply" Object2 direct::PyNumber_InPlaceMultiply;
+    InPlaceRemainder "PyNumber_InPlaceRemainder" Object2 direct::PyNumber_InPlaceRemainder;
+    InPlaceOr "PyNumber_InPlaceOr" Object2 direct::PyNumber_InPlaceOr;
     InPlacePower "PyNumber_InPlacePower" Object2 in_place_power;
-    InPlaceRightShift "PyNumber_InPlaceRshift" Object2 ffi::PyNumber_InPlaceRshift;
-    InPlaceSubtract "PyNumber_InPlaceSubtract" Object2 ffi::PyNumber_InPlaceSubtract;
-    InPlaceTrueDivide "PyNumber_InPlaceTrueDivide" Object2 ffi::PyNumber_InPlaceTrueDivide;
-    InPlaceXor "PyNumber_InPlaceXor" Object2 ffi::PyNumber_InPlaceXor;
+    InPlaceRightShift "PyNumber_InPlaceRshift" Object2 direct::PyNumber_InPlaceRshift;
+    InPlaceSubtract "PyNumber_InPlaceSubtract" Object2 direct::PyNumber_InPlaceSubtract;
+    InPlaceTrueDivide "PyNumber_InPlaceTrueDivide" Object2 direct::PyNumber_InPlaceTrueDivide;
+    InPlaceXor "PyNumber_InPlaceXor" Object2 direct::PyNumber_InPlaceXor;
     // Comparisons, in the order of `Py_LT`..`Py_GE`.
     CompareLt "a < b" Object2 compare::<{ ffi::Py_LT }>;
     CompareLe "a <= b" Object2 compare::<{ ffi::Py_LE }>;
@@ -103,30 +103,30 @@ helpers! {
     TestGt "bool(a > b)" Status2 test::<{ ffi::Py_GT }>;
     TestGe "bool(a >= b)" Status2 test::<{ ffi::Py_GE }>;
     // Unary operators.
-    Negative "PyNumber_Negative" Object1 ffi::PyNumber_Negative;
-    Positive "PyNumber_Positive" Object1 ffi::PyNumber_Positive;
-    Invert "PyNumber_Invert" Object1 ffi::PyNumber_Invert;
-    Absolute "PyNumber_Absolute" Object1 ffi::PyNumber_Absolute;
-    IsTrue "PyObject_IsTrue" Status1 ffi::PyObject_IsTrue;
+    Negative "PyNumber_Negative" Object1 direct::PyNumber_Negative;
+    Positive "PyNumber_Positive" Object1 direct::PyNumber_Positive;
+    Invert "PyNumber_Invert" Object1 direct::PyNumber_Invert;
+    Absolute "PyNumber_Absolute" Object1 direct::PyNumber_Absolute;
+    IsTrue "PyObject_IsTrue" Status1 direct::PyObject_IsTrue;
     // Subscripts, attributes, iteration.
-    GetItem "PyObject_GetItem" Object2 ffi::PyObject_GetItem;
-    SetItem "PyObject_SetItem" Status3 ffi::PyObject_SetItem;
-    DeleteItem "PyObject_DelItem" Status2 ffi::PyObject_DelItem;
+    GetItem "PyObject_GetItem" Object2 direct::PyObject_GetItem;
+    SetItem "PyObject_SetItem" Status3 direct::PyObject_SetItem;
+    DeleteItem "PyObject_DelItem" Status2 direct::PyObject_DelItem;
     GetSlice "a slice, from start to stop" Object3 get_slice;
     GetSlicePlain "a slice of a plain type, from start to stop" Args get_slice_plain;
     SetSlice "assignment to a slice, from start to stop" Args set_slice;
-    GetAttribute "PyObject_GetAttr" Object2 ffi::PyObject_GetAttr;
-    SetAttribute "PyObject_SetAttr" Status3 ffi::PyObject_SetAttr;
+    GetAttribute "PyObject_GetAttr" Object2 direct::PyObject_GetAttr;
+    SetAttribute "PyObject_SetAttr" Status3 direct::PyObject_SetAttr;
     DeleteAttribute "del owner.name" Status2 delete_attribute;
     AddValue "puts an object into an instance at an index where there is nothing: instance, index, value, name" Args add_value;
     SuperAttribute "super(class, self).name" Args super_attribute;
-    Iterate "PyObject_GetIter" Object1 ffi::PyObject_GetIter;
+    Iterate "PyObject_GetIter" Object1 direct::PyObject_GetIter;
     RangeIterator "iter(range(...)) of start, step and length" Words3 range_iterator;
     Next "next(iterator), or the mark of exhaustion" Object1 next;
-    Contains "PySequence_Contains" Status2 ffi::PySequence_Contains;
+    Contains "PySequence_Contains" Status2 direct::PySequence_Contains;
     Length "PyObject_Size" Object1 length;
     // Names.
-    StoreName "PyDict_SetItem" Status3 ffi::PyDict_SetItem;
+    StoreName "PyDict_SetItem" Status3 direct::PyDict_SetItem;
     ExchangeCell "puts an object into a cell, gives what was there (None for nothing)" Object2 exchange_cell;
     NewCell "PyCell_New" Object1 new_cell;
     NewInstance "object.__new__(class)" Object1 new_instance;
@@ -138,11 +138,11 @@ helpers! {
     BuildConstKeyMap "a dict of the arguments, whose last is the tuple of keys" Args build_const_key_map;
     BuildString "the arguments, which are strings, joined" Args build_string;
     BuildSlice "PySlice_New" Args build_slice;
-    ListAppend "PyList_Append" Status2 ffi::PyList_Append;
+    ListAppend "PyList_Append" Status2 direct::PyList_Append;
     ListExtend "list.extend, for * in a display" Status2 list_extend;
-    ListToTuple "PyList_AsTuple" Object1 ffi::PyList_AsTuple;
-    SetAdd "PySet_Add" Status2 ffi::PySet_Add;
-    MapAdd "PyDict_SetItem" Status3 ffi::PyDict_SetItem;
+    ListToTuple "PyList_AsTuple" Object1 direct::PyList_AsTuple;
+    SetAdd "PySet_Add" Status2 direct::PySet_Add;
+    MapAdd "PyDict_SetItem" Status3 direct::PyDict_SetItem;
     DictUpdate "PyDict_Update, for ** in a display" Status2 dict_update;
     SetUpdate "set.update, for * in a display" Status2 set_update;
     DictMerge "merges a dict of string keys into one that has none of them; 0: it is not so, and nothing is done" Status2 dict_merge;
@@ -152,10 +152,10 @@ helpers! {
     Enter "the bound __exit__ of a context manager, and what its __enter__ gives, as a tuple" Object1 enter;
     // Text.
     Format "PyObject_Format(value, NULL)" Object1 format_simple;
-    FormatSpec "PyObject_Format" Object2 ffi::PyObject_Format;
-    Str "PyObject_Str" Object1 ffi::PyObject_Str;
-    Repr "PyObject_Repr" Object1 ffi::PyObject_Repr;
-    Ascii "PyObject_ASCII" Object1 ffi::PyObject_ASCII;
+    FormatSpec "PyObject_Format" Object2 direct::PyObject_Format;
+    Str "PyObject_Str" Object1 direct::PyObject_Str;
+    Repr "PyObject_Repr" Object1 direct::PyObject_Repr;
+    Ascii "PyObject_ASCII" Object1 direct::PyObject_ASCII;
     // Calls.
     CallKeywords "PyObject_Vectorcall(callable, args, kwnames): callable, kwnames, args" Args call_keywords;
     CallEx "PyObject_Call(callable, args, kwargs): callable, args[, kwargs]" Args call_ex;
@@ -346,6 +346,22 @@ unsafe extern "C" fn super_attribute(args: *const Object) -> Object {
     }
 }
 
+/// `owner.name(argument)`; null with an exception set.
+///
+/// # Safety
+/// Live objects.
+unsafe fn call_method(owner: Object, name: &CStr, argument: Object) -> Object {
+    let words = [
+        owner.expose_provenance(),
+        name.as_ptr().expose_provenance(),
+        c"(O)".as_ptr().expose_provenance(),
+        argument.expose_provenance(),
+    ];
+    // SAFETY: an object, two texts and, as the second says, an object.
+    let result = unsafe { barrier::call(ffi::PyObject_CallMethod as *const (), words) };
+    ptr::with_exposed_provenance_mut(result)
+}
+
 /// What `FOR_ITER` does; the mark of exhaustion is [`object::exhausted`].
 unsafe extern "C" fn next(iterator: Object) -> Object {
     // SAFETY: a live object whose type has `tp_iternext`: the recorder has seen to it, and `GET_ITER` did.
@@ -353,7 +369,9 @@ unsafe extern "C" fn next(iterator: Object) -> Object {
         let Some(iternext) = object::iternext(iterator) else {
             return object::exhausted();
         };
-        let item = iternext(iterator);
+        let words = [iterator.expose_provenance(), 0, 0, 0];
+        let item: Object =
+            ptr::with_exposed_provenance_mut(barrier::call(iternext as *const (), words));
         if !item.is_null() {
             return item;
         }
@@ -532,7 +550,7 @@ unsafe extern "C" fn list_extend(list: Object, iterable: Object) -> c_int {
             let end = ffi::PyList_Size(list);
             return ffi::PyList_SetSlice(list, end, end, iterable);
         }
-        let result = ffi::PyObject_CallMethod(list, c"extend".as_ptr(), c"(O)".as_ptr(), iterable);
+        let result = call_method(list, c"extend", iterable);
         if !result.is_null() {
             decref(result);
             return 0;
@@ -556,7 +574,7 @@ unsafe extern "C" fn list_extend(list: Object, iterable: Object) -> c_int {
 unsafe extern "C" fn set_update(set: Object, iterable: Object) -> c_int {
     // SAFETY: an exact set and a live object.
     unsafe {
-        let result = ffi::PyObject_CallMethod(set, c"update".as_ptr(), c"(O)".as_ptr(), iterable);
+        let result = call_method(set, c"update", iterable);
         if result.is_null() {
             return -1;
         }

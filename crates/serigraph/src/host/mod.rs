@@ -11,6 +11,7 @@ pub mod object;
 
 use std::mem::transmute;
 
+use serigraph_cpython::barrier;
 use serigraph_cpython::ffi::{self, PyObject};
 use serigraph_cpython::frame::{self, FramePtr};
 use serigraph_cpython::poll::Poll;
@@ -62,6 +63,26 @@ impl Interpreter {
 #[inline]
 fn object(bits: u64) -> *mut PyObject {
     std::ptr::with_exposed_provenance_mut(bits as usize)
+}
+
+/// Up to three arguments of a helper.
+fn words(args: &[u64]) -> Option<[usize; 4]> {
+    let mut words = [0; 4];
+    let used = words[..3].get_mut(..args.len())?;
+    for (word, &arg) in used.iter_mut().zip(args) {
+        *word = arg as usize;
+    }
+    Some(words)
+}
+
+/// Calls a helper, in which the thread may be ended; `None` if there is none of this number.
+///
+/// # Safety
+/// The helper takes these words.
+unsafe fn call_helper(helper: u64, words: [usize; 4]) -> Option<usize> {
+    let address = Helper::from_number(helper)?.address();
+    // SAFETY: by the caller's promise.
+    Some(unsafe { barrier::call(address, words) })
 }
 
 #[inline]
@@ -128,24 +149,9 @@ impl Host for Interpreter {
         unsafe { transmute::<*const (), extern "C" fn(f64, f64) -> f64>(address)(a, b) }
     }
     fn call_object(&mut self, helper: u64, args: &[u64]) -> u64 {
-        type One = unsafe extern "C" fn(*mut PyObject) -> *mut PyObject;
-        type Two = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
-        type Three =
-            unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> *mut PyObject;
-        let Some(address) = Helper::from_number(helper).map(Helper::address) else {
-            return 0;
-        };
+        let Some(words) = words(args) else { return 0 };
         // SAFETY: the recorder uses a helper only with the uop of its signature (see the table of helpers), on live objects.
-        bits(unsafe {
-            match *args {
-                [a] => transmute::<*const (), One>(address)(object(a)),
-                [a, b] => transmute::<*const (), Two>(address)(object(a), object(b)),
-                [a, b, c] => {
-                    transmute::<*const (), Three>(address)(object(a), object(b), object(c))
-                }
-                _ => return 0,
-            }
-        })
+        unsafe { call_helper(helper, words) }.map_or(0, |result| result as u64)
     }
     fn call_words(&mut self, helper: u64, [a, b, c]: [u64; 3]) -> u64 {
         type Words = unsafe extern "C" fn(i64, i64, i64) -> *mut PyObject;
@@ -156,23 +162,9 @@ impl Host for Interpreter {
         bits(unsafe { transmute::<*const (), Words>(address)(a as i64, b as i64, c as i64) })
     }
     fn call_status(&mut self, helper: u64, args: &[u64]) -> i32 {
-        type One = unsafe extern "C" fn(*mut PyObject) -> i32;
-        type Two = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> i32;
-        type Three = unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> i32;
-        let Some(address) = Helper::from_number(helper).map(Helper::address) else {
-            return -1;
-        };
-        // SAFETY: as `call_object`.
-        unsafe {
-            match *args {
-                [a] => transmute::<*const (), One>(address)(object(a)),
-                [a, b] => transmute::<*const (), Two>(address)(object(a), object(b)),
-                [a, b, c] => {
-                    transmute::<*const (), Three>(address)(object(a), object(b), object(c))
-                }
-                _ => -1,
-            }
-        }
+        let Some(words) = words(args) else { return -1 };
+        // SAFETY: as `call_object`; the result is an `int`.
+        unsafe { call_helper(helper, words) }.map_or(-1, |result| result as i32)
     }
     fn set_frame_word(&mut self, word: u64, bits: u64) {
         if let Some(place) = self.room.get_mut(word as usize) {
@@ -212,12 +204,9 @@ impl Host for Interpreter {
         }
     }
     fn call_args(&mut self, helper: u64) -> u64 {
-        type Args = unsafe extern "C" fn(*const *mut PyObject) -> *mut PyObject;
-        let Some(address) = Helper::from_number(helper).map(Helper::address) else {
-            return 0;
-        };
+        let words = [self.args.as_ptr().expose_provenance(), 0, 0, 0];
         // SAFETY: as `call_object`; the arguments end with a null, as every helper of this signature wants.
-        bits(unsafe { transmute::<*const (), Args>(address)(self.args.as_ptr().cast()) })
+        unsafe { call_helper(helper, words) }.map_or(0, |result| result as u64)
     }
     fn vectorcall(&mut self, callable: u64, count: u64) -> u64 {
         let args = self

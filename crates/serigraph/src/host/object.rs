@@ -11,7 +11,7 @@ use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::ffi::{self, PyObject};
 use serigraph_cpython::refs::{decref, is_immortal, ref_count, type_of};
 use serigraph_cpython::version::Minor;
-use serigraph_cpython::{Owned, api, layout, minor};
+use serigraph_cpython::{Owned, api, barrier, layout, minor};
 use serigraph_uops::layout as common;
 
 use super::{bits, object};
@@ -731,7 +731,8 @@ pub(super) unsafe fn special(o: *mut PyObject, name: &CStr) -> Option<*mut PyObj
         else {
             return Some(found);
         };
-        let bound = get(found, o, type_of(o));
+        let words = [found, o, type_of(o), null_mut()].map(|word| word.expose_provenance());
+        let bound = object(barrier::call(get as *const (), words) as u64);
         decref(found);
         (!bound.is_null()).then_some(bound)
     }

@@ -1,6 +1,5 @@
 //! Emitting uops and evaluating them; snapshots; the precautions around code that could look at frames.
 
-use serigraph_cpython::barrier::behind_barrier;
 use serigraph_trace::eval::{Step, step};
 use serigraph_trace::ir::{FrameState, Inst, SlotValue, Snapshot, SnapshotId, ValueId};
 use serigraph_uops::{Effects, Exit, Reason, Uop};
@@ -51,13 +50,7 @@ impl Recorder<'_> {
         self.values.push(0);
         self.facts.push(Fact::NOTHING);
         let (host, values) = (&mut self.host, &mut self.values);
-        let stepped = if info.calls || info.writes.contains(Effects::ESCAPE) {
-            // The thread may be ended in there, at shutdown.
-            behind_barrier(|| step(host, &inst, value.index(), values))
-        } else {
-            step(host, &inst, value.index(), values)
-        };
-        match stepped {
+        match step(host, &inst, value.index(), values) {
             Step::Next(_) => {
                 if info.writes.intersects(CONTAINERS) {
                     self.epoch += 1;
