@@ -20,7 +20,7 @@ use serigraph_uops::Reason;
 
 use crate::dump::Stage;
 use crate::executor::{
-    Compiled, Executor, Exit, ExitState, Kind, ValidWord, entry_checks, guards_frame_object,
+    Compiled, Executor, Exit, ExitState, Home, Kind, ValidWord, entry_checks, guards_frame_object,
     link_checks, slots_of,
 };
 use crate::header::TraceId;
@@ -146,6 +146,7 @@ fn targets(job: &Job, tree: Option<&Compiled>) -> Vec<Target> {
             .iter()
             .filter_map(|id| s.traces.get(*id))
             .map(|t| &t.compiled)
+            .filter(|c| c.is_at_home(job.frame))
             .collect();
         // SAFETY: the frame has been brought to the header.
         let slots = unsafe { slots_of(job.frame) };
@@ -460,6 +461,7 @@ fn install(
             kind: job.kind,
             root,
             code: job.code,
+            home: Home::of(job.frame),
             ip: job.ip,
             place,
             plans,

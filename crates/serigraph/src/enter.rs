@@ -83,6 +83,10 @@ pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, heade
                 // SAFETY: by the caller's promise.
                 && unsafe { trace.compiled.accepts(slots_of(frame)) }
             {
+                if !trace.compiled.is_at_home(frame) {
+                    reason = Reason::EntryGlobals;
+                    continue;
+                }
                 if trace.compiled.is_exposed(frame) {
                     reason = Reason::FrameObject;
                     continue;

@@ -105,6 +105,30 @@ impl ValidWord {
     }
 }
 
+/// Where the names of a frame's code are looked up. One code object may run with different ones (`exec` of it in two namespaces, two
+/// functions made of it), and a trace has them as constants.
+///
+/// The addresses alone tell: a dict that a trace relies on is kept alive by it, or throws it away when it dies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Home {
+    globals: *mut ffi::PyObject,
+    builtins: *mut ffi::PyObject,
+    /// The local names are the globals: the code of a module.
+    is_module: bool,
+}
+
+impl Home {
+    /// That of a frame.
+    #[inline]
+    pub fn of(frame: FramePtr) -> Home {
+        Home {
+            globals: frame.globals(),
+            builtins: frame.builtins(),
+            is_module: frame.locals() == frame.globals(),
+        }
+    }
+}
+
 /// A compiled trace: what never changes, and so may be used while other code runs.
 #[derive(Debug)]
 pub struct Compiled {
@@ -116,6 +140,8 @@ pub struct Compiled {
     pub root: TraceId,
     /// The code object of f0, borrowed: when it dies, the trace goes.
     pub code: CodeRef,
+    /// Where the names in f0 are looked up.
+    pub home: Home,
     /// The header (root) or the instruction of the exit (side), in code units.
     pub ip: u32,
     /// File and line, for people.
@@ -187,6 +213,12 @@ impl Compiled {
         let mut checks = self.entry_checks.iter();
         // SAFETY: by the caller's promise.
         checks.all(|check| unsafe { check.holds(slots(check.slot)) })
+    }
+
+    /// Whether the trace was made for frames whose names are looked up where this one's are.
+    #[inline]
+    pub fn is_at_home(&self, frame: FramePtr) -> bool {
+        self.home == Home::of(frame)
     }
 
     /// Whether the trace would leave after its first call, since the frame has a frame object.

@@ -34,6 +34,7 @@ pub fn validated(code: CodeRef) -> Option<Arc<ValidatedCode>> {
 /// What the recorder asks, answered for one recording.
 struct EngineWorld {
     thread: Thread,
+    frame: FramePtr,
     code: CodeRef,
     code_version: u64,
     generation: u64,
@@ -41,9 +42,10 @@ struct EngineWorld {
 }
 
 impl EngineWorld {
-    fn new(thread: Thread, code: CodeRef) -> EngineWorld {
+    fn new(thread: Thread, frame: FramePtr, code: CodeRef) -> EngineWorld {
         EngineWorld {
             thread,
+            frame,
             code,
             code_version: code.instrumentation_version(),
             generation: state::with(|s| s.generation),
@@ -68,8 +70,9 @@ impl World for EngineWorld {
             };
             header.executors.iter().any(|&id| {
                 s.traces.get(id).is_some_and(|t| {
+                    t.compiled.is_at_home(self.frame)
                     // SAFETY: the recorder gives valid references or null.
-                    unsafe { t.compiled.accepts_link(slots) || t.compiled.accepts(slots) }
+                    && unsafe { t.compiled.accepts_link(slots) || t.compiled.accepts(slots) }
                 })
             })
         })
@@ -123,7 +126,7 @@ pub unsafe fn record(
         s.recording.push(address);
         (s.options.limits.trace_uops, s.options.limits.inline_depth)
     });
-    let world = EngineWorld::new(thread, code);
+    let world = EngineWorld::new(thread, frame, code);
     let request = Request {
         thread,
         frame,

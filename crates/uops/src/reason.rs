@@ -52,6 +52,7 @@ reasons! {
     // A hot loop was not entered.
     ToolsActive "tools-active" "a debugger, profiler or tracer watches this code";
     EntryTypes "entry-types" "the variables did not have the types that the trace expects";
+    EntryGlobals "entry-globals" "the code ran with other globals or builtins than those that the trace was made for";
     FrameObject "frame-object" "a frame object of the running frame exists, through which its variables may change at any call";
     NestedTooDeep "nested-too-deep" "too many traces are already on the C stack";
     NotMainInterpreter "not-main-interpreter" "the thread belongs to a sub-interpreter";
