@@ -284,40 +284,40 @@ unsafe fn push(frame: FramePtr, result: *mut PyObject) {
 /// # Safety
 /// As [`push`]; the result is a new reference, or null if an exception is being raised.
 unsafe fn deliver(caller: FramePtr, callee: &Inlined, result: *mut PyObject, raised: bool) {
-    let drop_top = || {
-        let top = caller.stack_top() - 1;
-        // SAFETY: by the caller's promise; what is on top of the stack is no part of it any more when it is released.
-        unsafe {
-            caller.set_stack_top(top);
-            refs::decref(*caller.slot(top as u32));
-        }
-    };
-    // SAFETY: by the caller's promise.
+    let operands = callee.kind.operands();
+    // SAFETY: by the caller's promise; what is on top of the stack is no part of it any more when it is released.
     unsafe {
-        match (callee.kind, raised) {
-            (InlinedKind::Call, true) | (InlinedKind::Operator, true) => {}
-            (InlinedKind::Call, false) => push(caller, result),
-            (InlinedKind::Init, true) => drop_top(),
-            (InlinedKind::Init, false) => refs::decref(result),
-            (InlinedKind::Operator, false) => {
-                // The left operand goes first.
-                let top = caller.stack_top() - 2;
-                caller.slot(top as u32).swap(caller.slot(top as u32 + 1));
-                drop_top();
-                drop_top();
-                push(caller, result);
+        let drop_top = |count: u32| {
+            let top = caller.stack_top() as u32 - count;
+            let dropped: Vec<_> = (0..count).map(|n| *caller.slot(top + n)).collect();
+            caller.set_stack_top(top as i32);
+            for object in dropped {
+                refs::decref(object);
             }
+        };
+        if raised {
+            // The instruction raises with its operands; an object that was being made is nobody's.
+            if callee.kind == InlinedKind::Init {
+                drop_top(1);
+            }
+            return;
+        }
+        drop_top(operands);
+        if callee.kind.has_result() {
+            push(caller, result);
+        } else {
+            refs::decref(result);
         }
     }
 }
 
 /// How the stack of a frame is when the function that it has called has raised.
 fn operands_after(callee: &Inlined) -> Operands {
-    match callee.kind {
-        InlinedKind::Operator => Operands::Present,
-        _ => Operands::Taken {
+    match callee.kind.operands() {
+        0 => Operands::Taken {
             next: callee.return_ip,
         },
+        _ => Operands::Present,
     }
 }
 

@@ -195,16 +195,45 @@ pub enum InlinedKind {
     Init,
     /// It is the method of a binary operator, whose operands are on the caller's stack still: the result takes their place.
     Operator,
+    /// It is `__getitem__`: as for an operator, but any result will do.
+    GetItem,
+    /// It is `__setitem__`: value, object and index are on the caller's stack still; they and the result are dropped.
+    SetItem,
 }
 
 impl InlinedKind {
+    /// Every kind that has a word.
+    pub const NAMED: [InlinedKind; 4] = [
+        InlinedKind::Init,
+        InlinedKind::Operator,
+        InlinedKind::GetItem,
+        InlinedKind::SetItem,
+    ];
+
     /// The word for it in the text form; a call has none.
     pub fn word(self) -> &'static str {
         match self {
             InlinedKind::Call => "",
             InlinedKind::Init => "init",
             InlinedKind::Operator => "operator",
+            InlinedKind::GetItem => "get_item",
+            InlinedKind::SetItem => "set_item",
         }
+    }
+
+    /// How many operands of the instruction stay on the caller's stack while it runs, as they do when the interpreter calls it from
+    /// C.
+    pub fn operands(self) -> u32 {
+        match self {
+            InlinedKind::Call | InlinedKind::Init => 0,
+            InlinedKind::Operator | InlinedKind::GetItem => 2,
+            InlinedKind::SetItem => 3,
+        }
+    }
+
+    /// Whether its result goes to the caller's stack.
+    pub fn has_result(self) -> bool {
+        !matches!(self, InlinedKind::Init | InlinedKind::SetItem)
     }
 }
 

@@ -364,11 +364,10 @@ impl Parser<'_> {
         let code = line.u64()?;
         line.expect_word("return")?;
         let return_ip = line.u32()?;
-        let kind = match line.eat_word("init") {
-            true => InlinedKind::Init,
-            false if line.eat_word("operator") => InlinedKind::Operator,
-            false => InlinedKind::Call,
-        };
+        let kind = InlinedKind::NAMED
+            .into_iter()
+            .find(|kind| line.eat_word(kind.word()))
+            .unwrap_or_default();
         self.trace.inlined.push(InlinedFrame {
             caller,
             function,

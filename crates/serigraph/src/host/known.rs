@@ -7,7 +7,7 @@ use serigraph_cpython::ffi;
 use serigraph_cpython::refs::decref;
 
 use super::helpers::Helper;
-use super::object::Types;
+use super::object::{Types, is_immutable_class, is_plain_class};
 use super::{bits, object};
 
 /// What a known function does.
@@ -50,6 +50,9 @@ static TABLE: OnceLock<Table> = OnceLock::new();
 /// Functions of `math`, once the program has imported it.
 static MATH: OnceLock<Table> = OnceLock::new();
 
+/// `array.array`, once the program has imported it; 0: it is not what it should be.
+static ARRAY: OnceLock<u64> = OnceLock::new();
+
 fn attribute(owner: u64, name: &std::ffi::CStr) -> u64 {
     // SAFETY: a live object (a module or type) and a terminated name; the functions listed below live as long as their
     // module or type, of which a reference is kept; an error is cleared.
@@ -82,6 +85,34 @@ pub fn prepare(types: &Types) {
     {
         MATH.get_or_init(|| build_math(math));
     }
+    if ARRAY.get().is_none()
+        && let Some(array) = loaded(c"array")
+    {
+        ARRAY.get_or_init(|| {
+            let found = attribute(array, c"array");
+            // A program can put anything there, but not with these names and immutable.
+            let is_it = found != 0
+                && is_plain_class(found)
+                && is_immutable_class(found)
+                && is_text(attribute(found, c"__module__"), c"array")
+                && is_text(attribute(found, c"__name__"), c"array");
+            if is_it { found } else { 0 }
+        });
+    }
+}
+
+fn is_text(o: u64, text: &std::ffi::CStr) -> bool {
+    // SAFETY: a live object, and a terminated text.
+    unsafe {
+        o != 0
+            && ffi::PyUnicode_CheckExact(object(o)) != 0
+            && ffi::PyUnicode_CompareWithASCIIString(object(o), text.as_ptr()) == 0
+    }
+}
+
+/// `array.array`, once the program has imported it.
+pub fn array_type() -> Option<u64> {
+    ARRAY.get().copied().filter(|&array| array != 0)
 }
 
 /// A module that the program has imported. The reference is kept for ever.

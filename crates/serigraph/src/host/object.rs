@@ -274,6 +274,12 @@ pub fn is_plain_class(o: u64) -> bool {
     type_address(o) == bits((&raw mut ffi::PyType_Type).cast())
 }
 
+/// Whether a class was made by C code and can never change, so that its instances cannot change their class either.
+pub fn is_immutable_class(class: u64) -> bool {
+    const IMMUTABLE: u64 = 1 << 8;
+    word(class, layout().type_object.flags) & IMMUTABLE != 0
+}
+
 /// Whether a class is another, or has it among its bases.
 pub fn is_subtype(class: u64, of: u64) -> bool {
     // SAFETY: two types.

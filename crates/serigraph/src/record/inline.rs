@@ -341,17 +341,22 @@ impl Recorder<'_> {
         });
     }
 
-    /// Follows the method of a binary operator inside, whose operands are on top of the stack and stay there; the method is a
-    /// constant, which has been guarded. False: it cannot be followed.
-    pub(super) fn follow_operator(
+    /// Follows a method inside that an instruction calls, with those of its operands, which are on top of the stack and stay
+    /// there; the method is a constant, which has been guarded. False: it cannot be followed.
+    pub(super) fn follow_special(
         &mut self,
         method: u64,
-        args: [ValueId; 2],
+        args: &[ValueId],
+        kind: InlinedKind,
     ) -> Result<bool, Stop> {
-        let Some(followed) = self.followed(method, 2, 0) else {
+        let Some(followed) = self.followed(method, args.len(), 0) else {
             return Ok(false);
         };
-        let is_simple = matches!(followed.sources[..], [Source::Given(0), Source::Given(1)]);
+        let is_simple = followed.sources.len() == args.len()
+            && followed
+                .sources
+                .iter()
+                .all(|source| matches!(source, Source::Given(_)));
         let function = followed.function;
         let Some(units) = self.world.validated(function.code).filter(|_| is_simple) else {
             return Ok(false);
@@ -360,10 +365,10 @@ impl Recorder<'_> {
         self.committed = true;
         let value = self.kept_constant(method)?;
         self.take_reference(value)?;
-        for arg in args {
+        for &arg in args {
             self.take_reference(arg)?;
         }
-        self.enter_frame(function, units, value, &args, InlinedKind::Operator);
+        self.enter_frame(function, units, value, args, kind);
         Ok(true)
     }
 
@@ -401,10 +406,14 @@ impl Recorder<'_> {
         let value = self.peek(0)?;
         let bits = self.bits(value);
         match self.frames[self.innermost()].kind {
-            InlinedKind::Call => {}
-            InlinedKind::Init => {
+            InlinedKind::Call | InlinedKind::GetItem => {}
+            kind @ (InlinedKind::Init | InlinedKind::SetItem) => {
                 if bits != object::none() {
-                    return Err(self.abort(Reason::ExceptionRaised));
+                    // The one raises, of the other anything is dropped.
+                    return Err(self.abort(match kind {
+                        InlinedKind::Init => Reason::ExceptionRaised,
+                        _ => Reason::UnsupportedOperands,
+                    }));
                 }
                 if !self.fact(value).constant {
                     self.emit(Uop::GuardIs, &[value], bits)?;
@@ -430,8 +439,8 @@ impl Recorder<'_> {
         }
         let constant = object::address(self.frames[self.innermost()].code.constant(index));
         let is_fine = match self.frames[self.innermost()].kind {
-            InlinedKind::Call => true,
-            InlinedKind::Init => constant == object::none(),
+            InlinedKind::Call | InlinedKind::GetItem => true,
+            InlinedKind::Init | InlinedKind::SetItem => constant == object::none(),
             InlinedKind::Operator => constant != object::not_implemented(),
         };
         if !is_fine {
@@ -500,15 +509,19 @@ impl Recorder<'_> {
         }
         match kind {
             InlinedKind::Call => self.push(value),
-            // The object is on the stack already, and `None` is immortal.
-            InlinedKind::Init if self.fact(value).immortal => {}
-            InlinedKind::Init => {
-                self.emit(Uop::DecRefPlain, &[value], 0)?;
-            }
-            InlinedKind::Operator => {
-                let kinds = self.operator_releases()?;
-                self.pop_release(&kinds)?;
-                self.push(value);
+            _ => {
+                // `None`, which is immortal, need not be released; otherwise it is known from a guard.
+                if !kind.has_result() && !self.fact(value).immortal {
+                    self.emit(Uop::DecRefPlain, &[value], 0)?;
+                }
+                let operands = kind.operands();
+                if operands > 0 {
+                    let kinds = self.special_releases(operands)?;
+                    self.pop_release(&kinds)?;
+                }
+                if kind.has_result() {
+                    self.push(value);
+                }
             }
         }
         self.next()

@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 
-use serigraph_trace::ir::ValueId;
+use serigraph_trace::ir::{InlinedKind, ValueId};
 
 use super::frame::Release;
 use super::{Recorder, Stop};
@@ -97,26 +97,28 @@ impl Recorder<'_> {
             let exact = self.type_of(other);
             self.guard_type(other, exact)?;
         }
-        self.follow_operator(method, [own, other])
+        self.follow_special(method, &[own, other], InlinedKind::Operator)
     }
 
-    /// How to release the operands of an operator whose method has returned: no guard may come now.
-    pub(super) fn operator_releases(&mut self) -> Result<[Release; 2], Stop> {
+    /// How to release the operands of an instruction whose method has returned: no guard may come now.
+    pub(super) fn special_releases(&mut self, operands: u32) -> Result<Vec<Release>, Stop> {
         let frame = self.innermost();
-        let first = self.frames[frame].top - 2;
-        let mut kinds = [Release::Nothing; 2];
-        for (below, kind) in [1, 0].into_iter().zip(&mut kinds) {
-            let value = self.peek(below)?;
-            let fact = *self.fact(value);
-            let is_plain = self.types.is_plain(fact.exact_type)
-                || fact.constant
-                || self.is_held(value, (frame, first, first + 1), 3);
-            *kind = match (fact.immortal, is_plain) {
-                (true, _) => Release::Nothing,
-                (false, true) => Release::Plain,
-                (false, false) => Release::Escaping,
-            };
-        }
-        Ok(kinds)
+        let first = self.frames[frame].top - operands;
+        let last = first + operands - 1;
+        (0..operands)
+            .rev()
+            .map(|below| {
+                let value = self.peek(below)?;
+                let fact = *self.fact(value);
+                let is_plain = self.types.is_plain(fact.exact_type)
+                    || fact.constant
+                    || self.is_held(value, (frame, first, last), 3);
+                Ok(match (fact.immortal, is_plain) {
+                    (true, _) => Release::Nothing,
+                    (false, true) => Release::Plain,
+                    (false, false) => Release::Escaping,
+                })
+            })
+            .collect()
     }
 }

@@ -19,7 +19,7 @@
 //! A standing frame owns nothing while the trace runs: its slots hold the references that the trace owns for them.
 
 use serigraph_cpython::frame::{self, FramePtr};
-use serigraph_trace::ir::{InlinedKind, ValueId};
+use serigraph_trace::ir::ValueId;
 use serigraph_uops::{Reason, Uop, layout};
 
 use super::frame::Place;
@@ -50,7 +50,7 @@ impl Recorder<'_> {
         let at = match self.frames.get(number + 1) {
             None => frame.code.unit_address(self.instruction.op_at),
             // The interpreter calls it from C.
-            Some(callee) if callee.kind == InlinedKind::Operator => frame.code.unit_address(call),
+            Some(callee) if callee.kind.operands() > 0 => frame.code.unit_address(call),
             Some(callee) => {
                 let next = self.trace.inlined[callee.id.index() - 1].return_ip;
                 FramePtr::calling_address(frame.code, call, next)

@@ -1,11 +1,14 @@
 //! Elements of sequences: `BINARY_SUBSCR`, `STORE_SUBSCR`, `UNPACK_SEQUENCE`.
 
-use serigraph_trace::ir::ValueId;
+use std::ffi::CStr;
+
+use serigraph_trace::ir::{InlinedKind, ValueId};
 use serigraph_uops::{Reason, Uop};
 
 use super::frame::Release;
 use super::{Recorder, Stop};
 use crate::host::helpers::Helper;
+use crate::host::{known, object};
 
 impl Recorder<'_> {
     pub(super) fn binary_subscr(&mut self) -> Result<(), Stop> {
@@ -22,22 +25,66 @@ impl Recorder<'_> {
             return self.next();
         }
         let t = &self.types;
-        let is_leaf = [t.str, t.bytes, t.range].contains(&exact) && self.is_int(index);
-        if is_leaf {
-            self.guard_type(container, exact)?;
-            let kind = self.type_of(index);
-            self.guard_type(index, kind)?;
+        let is_leaf = [t.str, t.bytes, t.range].contains(&exact) || self.is_plain_array(exact);
+        if is_leaf && self.is_int(index) {
+            self.guard_exact(&[container, index])?;
             let kinds = self.releases::<2>()?;
             let item = self.leaf(Uop::LeafObject2, Helper::GetItem, &[container, index])?;
             self.pop_release(&kinds)?;
             self.push(item);
             return self.next();
         }
+        if self.item_method(c"__getitem__", &[container, index], InlinedKind::GetItem)? {
+            return Ok(());
+        }
         let item = self.escaping(Uop::CallObject2, Helper::GetItem, &[container, index])?;
         let kinds = self.releases_after_escape(2)?;
         self.pop_release(&kinds)?;
         self.push(item);
         self.next()
+    }
+
+    /// Guards the types of operands.
+    fn guard_exact(&mut self, values: &[ValueId]) -> Result<(), Stop> {
+        for &value in values {
+            let exact = self.type_of(value);
+            self.keep(exact);
+            self.guard_type(value, exact)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a type is `array.array` itself: its elements are numbers or characters, and neither reading nor storing one runs
+    /// other code, or can be seen by anybody.
+    fn is_plain_array(&self, exact: u64) -> bool {
+        known::array_type() == Some(exact)
+    }
+
+    /// Follows `__getitem__` or `__setitem__` of a class inside, whose arguments begin with the object; false: nothing has been done.
+    fn item_method(
+        &mut self,
+        name: &CStr,
+        args: &[ValueId],
+        kind: InlinedKind,
+    ) -> Result<bool, Stop> {
+        let class = self.type_of(args[0]);
+        if self.types.is_known(class) {
+            return Ok(false);
+        }
+        let Some((version, _)) = object::simple_class(class) else {
+            return Ok(false);
+        };
+        let method = object::lookup_name(class, name);
+        if method == 0 || object::type_address(method) != self.types.function {
+            return Ok(false);
+        }
+        if !self.is_followed(method, args.len()) {
+            // The interpreter enters `__getitem__` without a detour through C.
+            self.calls_through_c += u32::from(kind == InlinedKind::GetItem);
+            return Ok(false);
+        }
+        self.guard_class(args[0], class, version)?;
+        self.follow_special(method, args, kind)
     }
 
     /// The element of a list or tuple at an index of any sign, borrowed. Out of range: the interpreter raises.
@@ -92,6 +139,17 @@ impl Recorder<'_> {
         let [value, container, index] = self.operands::<3>()?;
         let exact = self.type_of(container);
         if exact != self.types.list || !self.is_int(index) {
+            let args = [container, index, value];
+            if self.is_plain_array(exact) && self.is_int(index) && self.is_number(value) {
+                self.guard_exact(&args)?;
+                let kinds = self.releases::<3>()?;
+                self.leaf(Uop::LeafStatus3, Helper::SetItem, &args)?;
+                self.pop_release(&kinds)?;
+                return self.next();
+            }
+            if self.item_method(c"__setitem__", &args, InlinedKind::SetItem)? {
+                return Ok(());
+            }
             self.escaping(
                 Uop::CallStatus3,
                 Helper::SetItem,
