@@ -8,6 +8,7 @@
 //! [`start`] comes first; everything that reads the interpreter's memory needs it, and the GIL.
 
 pub mod attributes;
+mod back_edges;
 pub mod barrier;
 pub mod bytecode;
 pub mod callable;

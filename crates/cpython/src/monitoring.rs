@@ -9,11 +9,13 @@ use std::ffi::CStr;
 use std::fmt;
 use std::ptr;
 
+use crate::back_edges::{self, BackEdges, State};
 use crate::callable;
 use crate::code::CodeRef;
 use crate::ffi::{self, PyObject};
 use crate::layout::check::CheckError;
 use crate::memory::read;
+use crate::poll;
 use crate::refs::{Owned, incref};
 use crate::runtime::layout;
 use crate::superinstructions::Superinstructions;
@@ -23,6 +25,18 @@ use crate::threads::Thread;
 pub const TOOL_ID: u8 = 5;
 /// Each byte without our tool's bit.
 const OTHER_TOOLS: u64 = !0x2020_2020_2020_2020;
+
+/// What the interpreter's way of setting events is learned from: loops, jumps forward, and, in 3.12, superinstructions.
+const SAMPLE: &CStr = c"
+def sample(a, b):
+    while a:
+        for a in b:
+            if a:
+                b = a
+            else:
+                a = 1
+            b[a] = b + a
+";
 
 /// What a callback tells the interpreter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,6 +129,8 @@ pub struct Monitoring {
     monitors: usize,
     /// The index of the JUMP event in arrays of tool bits.
     jump_index: u32,
+    /// How the events of back edges are set without the interpreter, if that is as it would do it.
+    back_edges: Option<BackEdges>,
 }
 
 impl Monitoring {
@@ -176,6 +192,7 @@ impl Monitoring {
                 none,
                 monitors: 0,
                 jump_index: bits.0.trailing_zeros(),
+                back_edges: None,
             };
             match claimed.set_up(&name, &callbacks) {
                 Ok(()) => Ok(claimed),
@@ -204,20 +221,30 @@ impl Monitoring {
                 &[self.tool.as_ptr(), event.as_ptr(), callback.as_ptr()],
             )?;
         }
-        self.check_code_monitoring()
+        // SAFETY: compiles a text.
+        let module = unsafe {
+            new(ffi::Py_CompileString(
+                SAMPLE.as_ptr(),
+                c"<serigraph checks>".as_ptr(),
+                ffi::Py_file_input,
+            ))?
+        };
+        // SAFETY: a code object, which lives as long as `module`.
+        let module = unsafe { CodeRef::from_raw(module.as_ptr()) };
+        // SAFETY: the constants of that code object are valid objects.
+        let inner = (0..module.const_count())
+            .find_map(|index| unsafe { CodeRef::from_object(module.constant(index)) });
+        let code = inner.unwrap_or(module);
+        self.check_code_monitoring(code)?;
+        self.back_edges = self.learn_back_edges(code)?;
+        Ok(())
     }
 
     /// Proves on a scratch code object where the active tools of a code object are.
-    fn check_code_monitoring(&self) -> Result<(), ClaimError> {
+    fn check_code_monitoring(&self, code: CodeRef) -> Result<(), ClaimError> {
         const CHECK: &str = "code_monitoring.active";
-        // SAFETY: compiles a text, and reads the result's fields.
+        // SAFETY: reads the fields of a code object.
         unsafe {
-            let code = new(ffi::Py_CompileString(
-                c"for _ in (): pass".as_ptr(),
-                c"<serigraph checks>".as_ptr(),
-                ffi::Py_file_input,
-            ))?;
-            let code = CodeRef::from_raw(code.as_ptr());
             let mut found = Vec::new();
             for events in [Events::Jump, Events::None] {
                 self.set_local_events(code, events)
@@ -244,6 +271,67 @@ impl Monitoring {
         Ok(())
     }
 
+    /// Finds out how to set the events of back edges without the interpreter: `None` if what comes of it, on a scratch code
+    /// object, is not what the interpreter makes of it. The code object has no events.
+    fn learn_back_edges(&self, code: CodeRef) -> Result<Option<BackEdges>, ClaimError> {
+        let set = |events| {
+            self.set_local_events(code, events)
+                .map_err(|_| ClaimError::Exception)
+        };
+        let Some(thread) = Thread::current() else {
+            return Ok(None);
+        };
+        let off = State::of(code);
+        set(Events::Jump)?;
+        let theirs = State::of(code);
+        let learned = BackEdges::learn(code, self.jump_index as usize);
+        set(Events::None)?;
+        let Some(learned) = learned.filter(|_| self.is_plain(thread, code)) else {
+            return Ok(None);
+        };
+        // SAFETY: a live code object; nobody has global events, and its version is right, as just asked.
+        if !unsafe { learned.set(code) } {
+            return Ok(None);
+        }
+        let ours = State::of(code);
+        set(Events::None)?;
+        let is_same = BackEdges::is_same(&ours, &theirs) && State::of(code) == off;
+        Ok(is_same.then_some(learned))
+    }
+
+    /// Whether no tool has global events, and the interpreter need not instrument a code object anew when it next runs.
+    #[inline]
+    fn is_plain(&self, thread: Thread, code: CodeRef) -> bool {
+        let interpreter = thread.interpreter();
+        // SAFETY: the interpreter state is alive; the array has 15 bytes.
+        let tools = unsafe {
+            read_unaligned(interpreter, self.monitors)
+                | read_unaligned(interpreter, self.monitors + 7)
+        };
+        tools == 0 && code.instrumentation_version() == poll::monitoring_version(thread)
+    }
+
+    /// Sets JUMP events on a code object, where they are needed at its back edges only: jumps forward get them or not. True if
+    /// it was done without the interpreter.
+    ///
+    /// # Errors
+    /// An exception is set (no memory).
+    pub fn set_back_edge_events(&self, thread: Thread, code: CodeRef) -> Result<bool, PythonError> {
+        if let Some(back_edges) = self.back_edges
+            && back_edges::is_untouched(code)
+            && self.is_plain(thread, code)
+        {
+            // Events that are none change nothing, but there are monitoring data now.
+            self.call_set_local_events(code, &self.none)?;
+            // SAFETY: a live code object; no global events, and its version is right, as just asked.
+            if unsafe { back_edges.set(code) } {
+                return Ok(true);
+            }
+        }
+        self.set_local_events(code, Events::Jump)?;
+        Ok(false)
+    }
+
     /// Sets the local events of a code object. In 3.12, superinstructions that need not be broken up are kept.
     ///
     /// # Errors
@@ -256,6 +344,12 @@ impl Monitoring {
             Events::JumpAndStart => &self.both,
         };
         let kept = Superinstructions::of(code);
+        let result = self.call_set_local_events(code, events);
+        kept.restore(code);
+        result
+    }
+
+    fn call_set_local_events(&self, code: CodeRef, events: &Owned) -> Result<(), PythonError> {
         let arguments = [self.tool.as_ptr(), code.as_ptr(), events.as_ptr()];
         // SAFETY: a callable and valid arguments.
         let result = unsafe {
@@ -266,7 +360,6 @@ impl Monitoring {
                 ptr::null_mut(),
             ))
         };
-        kept.restore(code);
         result.map(drop).ok_or(PythonError)
     }
 

@@ -271,7 +271,9 @@ fn on_function(event: FunctionEvent, function: *mut PyObject, _value: *mut PyObj
 
 /// Sets JUMP events on a code object, if it loops and can be compiled.
 fn instrument(code: CodeRef) {
-    let Some(attached) = attached() else { return };
+    let (Some(attached), Some(thread)) = (attached(), Thread::current()) else {
+        return;
+    };
     if code.is_generator() || !heap::has_back_edge(code) {
         return;
     }
@@ -280,7 +282,7 @@ fn instrument(code: CodeRef) {
     }
     if attached
         .monitoring
-        .set_local_events(code, Events::Jump)
+        .set_back_edge_events(thread, code)
         .is_err()
     {
         // SAFETY: the GIL is held; without memory for the events, the code is not compiled, and that is all.

@@ -149,6 +149,19 @@ pub fn events(arguments: &[*mut PyObject]) -> Result<Owned, String> {
     Ok(none())
 }
 
+/// `back_edge_events(code)`: whether they were set without the interpreter.
+pub fn back_edge_events(arguments: &[*mut PyObject]) -> Result<Owned, String> {
+    let code = code_of(arguments[0])?;
+    let claimed = MONITORING.lock().expect("no panic");
+    let thread = Thread::current().ok_or("no thread")?;
+    let is_ours = claimed
+        .as_ref()
+        .ok_or("not claimed")?
+        .set_back_edge_events(thread, code)
+        .map_err(|_| String::new())?;
+    Ok(int(is_ours.into()))
+}
+
 /// `others(code)`: whether other tools are active on it.
 pub fn others(arguments: &[*mut PyObject]) -> Result<Owned, String> {
     let code = code_of(arguments[0])?;

@@ -28,6 +28,7 @@ const FUNCTIONS: &[(&str, Body)] = &[
     ("stack_left", inspect::stack_left),
     ("claim", events::claim),
     ("release", events::release),
+    ("back_edge_events", events::back_edge_events),
     ("events", events::events),
     ("others", events::others),
     ("taken_log", events::taken_log),

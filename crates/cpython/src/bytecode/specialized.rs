@@ -227,6 +227,14 @@ pub fn instrumented_numbers(minor: Minor) -> impl Iterator<Item = (&'static str,
         .filter_map(move |form| form.numbers[minor as usize].map(|number| (form.name, number)))
 }
 
+/// The number of the instrumented form of an opcode in a version, if it has one.
+pub fn instrumented_number(minor: Minor, opcode: Opcode) -> Option<u8> {
+    INSTRUMENTED
+        .iter()
+        .find(|form| form.base == Some(opcode))
+        .and_then(|form| form.numbers[minor as usize])
+}
+
 /// For each byte of the running code array: how many units its instruction takes, and [`BACK_EDGE`] if it is a back edge. What is not
 /// known, or hidden by a tool's LINE or INSTRUCTION events, takes one.
 static STEPS: [[u8; 256]; 2] = [steps(Minor::V312), steps(Minor::V313)];
@@ -255,18 +263,19 @@ const fn steps(minor: Minor) -> [u8; 256] {
     steps
 }
 
-/// Whether there is a back edge among these units of running code. What is hidden by other tools' events is taken for a
-/// single unit: a cache may then pass for an instruction, which makes the answer true too often, never too seldom by more
-/// than the hidden jump itself.
-pub fn has_back_edge(minor: Minor, units: &[u16]) -> bool {
+/// The first back edge among these units of running code, from the instruction at `from` on. What is hidden by other tools'
+/// events is taken for a single unit: a cache may then pass for an instruction, so that too much is found, never too little by
+/// more than the hidden jump itself.
+#[inline]
+pub fn next_back_edge(minor: Minor, units: &[u16], from: usize) -> Option<usize> {
     let steps = &STEPS[minor as usize];
-    let mut at = 0;
+    let mut at = from;
     while let Some(&unit) = units.get(at) {
         let step = steps[usize::from(unit as u8)];
         if step & BACK_EDGE != 0 {
-            return true;
+            return Some(at);
         }
         at += usize::from(step);
     }
-    false
+    None
 }
