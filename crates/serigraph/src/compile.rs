@@ -10,7 +10,7 @@ use serigraph_cpython::{Owned, ffi, layout};
 use serigraph_emit::{EmitContext, Emitter, MAX_SLOTS, StencilTarget};
 use serigraph_stencil::{CodeAddress, CodeError, StencilTable};
 use serigraph_trace::enter::enter;
-use serigraph_trace::exit::{Exits, PlanId, Plans, plan_exits};
+use serigraph_trace::exit::{PlanId, Plans, plan_exits_named};
 use serigraph_trace::ir::{Trace, ValueId};
 use serigraph_trace::link::link;
 use serigraph_trace::opt::{self, OptOptions};
@@ -173,12 +173,40 @@ fn targets(job: &Job, tree: Option<&Compiled>) -> Vec<Target> {
 /// What comes before the machine code.
 struct Front {
     trace: Trace,
-    exits: Exits,
     allocation: Allocation,
+    /// The plans of the exits, and which is whose.
+    plans: Plans<Location>,
+    plan_ids: Vec<PlanId>,
     /// The trace it goes on in.
     target: Option<Target>,
     optimise_ns: u64,
     allocate_ns: u64,
+}
+
+/// What each exit has to do, with the places where it finds the values.
+fn plans(trace: &Trace, allocation: &Allocation) -> Result<(Plans<Location>, Vec<PlanId>), Reason> {
+    let locate = |exit: usize, value: ValueId| {
+        let values = allocation.exit_values(allocation.exits.get(exit)?);
+        match values.iter().find(|(v, _)| *v == value) {
+            Some(&(_, location)) if !location.is_none() => Some(location),
+            _ => is_constant(trace.inst(value)).then_some(Location::NONE),
+        }
+    };
+    let same_places = |a: usize, b: usize| {
+        let places = |exit: usize| Some(allocation.exit_values(allocation.exits.get(exit)?));
+        places(a) == places(b)
+    };
+    let exits = plan_exits_named(trace, locate, same_places).map_err(|error| {
+        log!(Error, "{error}\n{trace}");
+        Reason::VerifierFailed
+    })?;
+    let allocated = allocation.exits.iter().map(|site| site.inst);
+    if !exits.exits.iter().map(|(inst, _)| *inst).eq(allocated) {
+        log!(Error, "the exits allocated are not those planned\n{trace}");
+        return Err(Reason::VerifierFailed);
+    }
+    let ids = exits.exits.iter().map(|&(_, plan)| plan).collect();
+    Ok((exits.plans, ids))
 }
 
 /// Traces with more instructions are rare.
@@ -211,10 +239,6 @@ fn front(job: &Job, tree: Option<&Compiled>, linked: Option<&Target>) -> Result<
             opt::optimise_linear(trace, tree, loop_of, &types, &options)?
         }
     };
-    let exits = plan_exits(&trace).map_err(|error| {
-        log!(Error, "{error}\n{trace}");
-        Reason::VerifierFailed
-    })?;
     let optimised = processor_time();
     let request = regalloc::Request {
         entry: &job.entry,
@@ -233,10 +257,12 @@ fn front(job: &Job, tree: Option<&Compiled>, linked: Option<&Target>) -> Result<
         state::with(|s| s.allocator = Some(allocator));
     }
     let allocation = allocation?;
+    let (plans, plan_ids) = plans(&trace, &allocation)?;
     Ok(Front {
         trace,
-        exits,
         allocation,
+        plans,
+        plan_ids,
         target: linked.cloned(),
         optimise_ns: optimised.saturating_sub(began).as_nanos() as u64,
         allocate_ns: processor_time().saturating_sub(optimised).as_nanos() as u64,
@@ -264,46 +290,6 @@ fn any_front(job: &Job) -> Result<Front, Reason> {
     result
 }
 
-/// The plans of the exits, with locations instead of values.
-fn located_plans(front: &Front) -> Result<(Plans<Location>, Vec<PlanId>), Reason> {
-    let Front {
-        trace,
-        exits,
-        allocation,
-        ..
-    } = front;
-    let mut plans = Plans::with_room_for(&exits.plans, exits.exits.iter().map(|&(_, plan)| plan));
-    let mut ids = Vec::with_capacity(allocation.exits.len());
-    if exits.exits.len() != allocation.exits.len() {
-        log!(
-            Error,
-            "{} exits were planned, {} allocated\n{trace}",
-            exits.exits.len(),
-            allocation.exits.len()
-        );
-        return Err(Reason::VerifierFailed);
-    }
-    for (site, &(inst, plan)) in allocation.exits.iter().zip(&exits.exits) {
-        let values = allocation.exit_values(site);
-        let mut missing = (site.inst != inst).then_some(inst);
-        let locate = |value: ValueId| match values.iter().find(|(v, _)| *v == value) {
-            Some(&(_, location)) if !location.is_none() => location,
-            _ => {
-                if !is_constant(trace.inst(value)) {
-                    missing = Some(value);
-                }
-                Location::NONE
-            }
-        };
-        ids.push(plans.push_mapped(exits.plans.plan(plan), locate));
-        if let Some(value) = missing {
-            log!(Error, "{value} is nowhere at the exit of {inst}\n{trace}");
-            return Err(Reason::VerifierFailed);
-        }
-    }
-    Ok((plans, ids))
-}
-
 /// Compiles and installs a trace. On failure the constants are given back, to be released when nothing is half done.
 pub fn compile(job: Job) -> Result<TraceId, (Reason, Vec<Owned>)> {
     let (id, is_selected) = state::with(|s| {
@@ -320,10 +306,6 @@ pub fn compile(job: Job) -> Result<TraceId, (Reason, Vec<Owned>)> {
         Ok(front) => front,
         Err(reason) => return Err((reason, job.constants)),
     };
-    let (plans, plan_ids) = match located_plans(&front) {
-        Ok(plans) => plans,
-        Err(reason) => return Err((reason, job.constants)),
-    };
     // Whoever changes what the trace relies on from here on throws it away.
     let relies = job
         .dependencies
@@ -333,7 +315,7 @@ pub fn compile(job: Job) -> Result<TraceId, (Reason, Vec<Owned>)> {
         state::with(|s| s.dependencies.forget(id));
         return Err((Reason::WorldChanged, job.constants));
     }
-    install(id, job, front, plans, &plan_ids)
+    install(id, job, front)
 }
 
 /// Whether what a trace relies on is so now.
@@ -369,22 +351,17 @@ fn holds(dependency: &Dependency) -> bool {
 }
 
 /// Copies and patches, and puts the trace into the tables.
-fn install(
-    id: TraceId,
-    job: Job,
-    front: Front,
-    plans: Plans<Location>,
-    plan_ids: &[PlanId],
-) -> Result<TraceId, (Reason, Vec<Owned>)> {
+fn install(id: TraceId, job: Job, front: Front) -> Result<TraceId, (Reason, Vec<Owned>)> {
     let line = job.code.line(job.ip).map_or(-1, |line| line as i32);
     let place = (job.code.filename_text(), line);
     let Front {
         trace,
         allocation,
+        plans,
+        plan_ids,
         target,
         optimise_ns,
         allocate_ns,
-        ..
     } = front;
     let mut outer = Some(job);
     state::with(|s| {
@@ -437,7 +414,7 @@ fn install(
         let exits: Vec<Exit> = machine
             .exits
             .iter()
-            .zip(plan_ids)
+            .zip(&plan_ids)
             .map(|(point, &plan)| Exit {
                 plan,
                 at: point.inst,

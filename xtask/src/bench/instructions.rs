@@ -48,10 +48,7 @@ const STAGES: &[(&str, &[&str])] = &[
     ("  link", &["serigraph_trace::link::link"]),
     (
         "  plan exits",
-        &[
-            "serigraph_trace::exit::plan::plan_exits",
-            "serigraph_trace::exit::Plans<V>::push_mapped",
-        ],
+        &["serigraph_trace::exit::plan::plan_exits_named"],
     ),
     (
         "  allocate",

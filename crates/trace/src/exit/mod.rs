@@ -9,7 +9,7 @@
 //!        go on at 10 with top 3
 //! ```
 //!
-//! A plan names values of the trace ([`crate::ir::ValueId`]); the engine keeps it with locations instead ([`Plans::push_mapped`]).
+//! A plan names values of the trace ([`crate::ir::ValueId`]); the engine keeps it with locations instead ([`plan_exits_named`]).
 //! [`restore`] carries a plan out on anything that can read values and write frames, so that the engine and the evaluator
 //! share one driver.
 
@@ -17,7 +17,7 @@ mod plan;
 mod restore;
 mod text;
 
-pub use plan::{Exits, plan_exit_at, plan_exits};
+pub use plan::{Exits, plan_exit_at, plan_exits, plan_exits_named};
 pub use restore::{Restorer, Scratch, restore};
 
 use crate::ir::{FrameId, InlinedKind, SnapshotId};
@@ -224,36 +224,15 @@ impl<V: Copy> Plans<V> {
             owned: Vec::with_capacity(plans),
         }
     }
-    /// No plans, with room for just these.
-    pub fn with_room_for<W: Copy>(of: &Plans<W>, ids: impl Iterator<Item = PlanId>) -> Self {
-        let length = |range: [u32; 2]| (range[1] - range[0]) as usize;
-        let mut room = [0; 7];
-        for id in ids {
-            let ranges = &of.plans[id.0 as usize];
-            let frames = &of.frames[ranges.frames[0] as usize..ranges.frames[1] as usize];
-            let lengths = [
-                1,
-                length(ranges.makes),
-                length(ranges.increfs) + length(ranges.decrefs),
-                frames.len(),
-                frames.iter().map(|f| f.write_count as usize).sum(),
-                length(ranges.stores),
-                length(ranges.owned),
-            ];
-            for (room, length) in room.iter_mut().zip(lengths) {
-                *room += length;
-            }
-        }
-        let [plans, makes, counts, frames, writes, stores, owned] = room;
-        Plans {
-            plans: Vec::with_capacity(plans),
-            makes: Vec::with_capacity(makes),
-            counts: Vec::with_capacity(counts),
-            frames: Vec::with_capacity(frames),
-            writes: Vec::with_capacity(writes),
-            stores: Vec::with_capacity(stores),
-            owned: Vec::with_capacity(owned),
-        }
+    /// Gives back the room that is not needed.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.plans.shrink_to_fit();
+        self.makes.shrink_to_fit();
+        self.counts.shrink_to_fit();
+        self.frames.shrink_to_fit();
+        self.writes.shrink_to_fit();
+        self.stores.shrink_to_fit();
+        self.owned.shrink_to_fit();
     }
     /// The number of plans.
     pub fn len(&self) -> usize {
@@ -280,68 +259,6 @@ impl<V: Copy> Plans<V> {
             writes: &self.writes,
         }
     }
-    /// Adds a plan with other names for its values, such as their locations at one particular exit.
-    pub fn push_mapped<W: Copy>(
-        &mut self,
-        plan: Plan<'_, W>,
-        mut name: impl FnMut(W) -> V,
-    ) -> PlanId {
-        let mut start = self.begin(plan.snapshot);
-        self.makes.extend(plan.makes.iter().map(|m| Make {
-            made: m.made,
-            from: m.from.map(&mut name),
-        }));
-        self.counts.extend(plan.increfs.iter().map(|c| Count {
-            object: c.object.map(&mut name),
-            count: c.count,
-        }));
-        start.increfs[1] = self.counts.len() as u32;
-        start.decrefs[0] = start.increfs[1];
-        self.counts.extend(plan.decrefs.iter().map(|c| Count {
-            object: c.object.map(&mut name),
-            count: c.count,
-        }));
-        for frame in plan.frames {
-            let first_write = self.writes.len() as u32;
-            self.writes
-                .extend(plan.writes(frame).iter().map(|w| SlotWrite {
-                    slot: w.slot,
-                    value: w.value.map(&mut name),
-                    release_old: w.release_old,
-                }));
-            let PlanFrame {
-                frame: id,
-                ip,
-                top,
-                code,
-                return_ip,
-                kind,
-                function,
-                write_count,
-                ..
-            } = *frame;
-            let function = function.map(&mut name);
-            self.frames.push(PlanFrame {
-                frame: id,
-                ip,
-                top,
-                code,
-                return_ip,
-                kind,
-                function,
-                first_write,
-                write_count,
-            });
-        }
-        self.stores.extend(plan.stores.iter().map(|s| Store {
-            object: s.object.map(&mut name),
-            offset: s.offset,
-            value: s.value.map(&mut name),
-        }));
-        self.owned
-            .extend(plan.owned.iter().map(|&(v, n)| (name(v), n)));
-        self.finish(start)
-    }
     fn begin(&self, snapshot: SnapshotId) -> Ranges {
         let from = |len: usize| [len as u32, len as u32];
         Ranges {
@@ -354,32 +271,12 @@ impl<V: Copy> Plans<V> {
             owned: from(self.owned.len()),
         }
     }
-    fn finish(&mut self, mut ranges: Ranges) -> PlanId {
+    fn finish(&mut self, mut ranges: Ranges) {
         ranges.makes[1] = self.makes.len() as u32;
         ranges.frames[1] = self.frames.len() as u32;
         ranges.stores[1] = self.stores.len() as u32;
         ranges.decrefs[1] = self.counts.len() as u32;
         ranges.owned[1] = self.owned.len() as u32;
         self.plans.push(ranges);
-        PlanId(self.plans.len() as u32 - 1)
-    }
-}
-
-impl<V> Source<V> {
-    fn map<W>(self, name: impl FnOnce(V) -> W) -> Source<W> {
-        match self {
-            Source::Value(value) => Source::Value(name(value)),
-            Source::Constant(bits) => Source::Constant(bits),
-            Source::Made(number) => Source::Made(number),
-        }
-    }
-}
-
-impl<V> Raw<V> {
-    fn map<W>(self, name: impl FnOnce(V) -> W) -> Raw<W> {
-        match self {
-            Raw::Value(value) => Raw::Value(name(value)),
-            Raw::Constant(bits) => Raw::Constant(bits),
-        }
     }
 }

@@ -7,9 +7,9 @@ use serigraph_uops::Uop;
 
 /// The exits of a trace.
 #[derive(Clone, Debug)]
-pub struct Exits {
-    /// The plans. Exits that have the same to do share one.
-    pub plans: Plans<ValueId>,
+pub struct Exits<V = ValueId> {
+    /// The plans. Exits that have the same to do, with the same names, share one.
+    pub plans: Plans<V>,
     /// The instructions that can leave, in order, with their plans; last the end, if it is an exit, as the number of
     /// instructions.
     pub exits: Vec<(ValueId, PlanId)>,
@@ -19,27 +19,49 @@ pub struct Exits {
 
 /// Plans every exit of a trace. An error means that the trace is not well formed, and must not run.
 pub fn plan_exits(trace: &Trace) -> Result<Exits, OwnershipError> {
+    plan(trace, |_, value| Some(value), |_, _| true)
+}
+
+/// Plans every exit of a trace, with other names for its values, such as their locations there: `name` is asked with the how-manieth
+/// exit it is. A value without a name is an error too. `same_names` says of two exits whether all names are the same at both.
+pub fn plan_exits_named<V: Copy>(
+    trace: &Trace,
+    name: impl Fn(usize, ValueId) -> Option<V>,
+    same_names: impl Fn(usize, usize) -> bool,
+) -> Result<Exits<V>, OwnershipError> {
+    let mut exits = plan(trace, name, same_names)?;
+    exits.plans.shrink_to_fit();
+    Ok(exits)
+}
+
+fn plan<V: Copy>(
+    trace: &Trace,
+    name: impl Fn(usize, ValueId) -> Option<V>,
+    same_names: impl Fn(usize, usize) -> bool,
+) -> Result<Exits<V>, OwnershipError> {
     let mut state = State::new(trace);
     let mut planner = Planner::new(trace);
     let mut exits: Vec<(ValueId, PlanId)> = Vec::with_capacity(trace.insts.len() / 2);
-    let mut last = (SnapshotId::NONE, u32::MAX, PlanId(0));
+    let mut last = (SnapshotId::NONE, u32::MAX);
     let mut plan_once = |state: &mut State, at: usize, snapshot: SnapshotId| {
-        if (last.0, last.1) != (snapshot, state.version()) {
-            let plan = planner.plan(trace, state, at, snapshot)?;
-            last = (snapshot, state.version(), plan);
+        let number = exits.len();
+        let same = last == (snapshot, state.version()) && same_names(number - 1, number);
+        if !same {
+            planner.plan(trace, state, at, snapshot, |value| name(number, value))?;
+            last = (snapshot, state.version());
         }
-        Ok(last.2)
+        exits.push((ValueId(at as u32), PlanId(planner.plans.len() as u32 - 1)));
+        Ok(())
     };
     for (i, inst) in trace.insts.iter().enumerate() {
         if inst.snapshot.is_some() && !inst.sunk {
-            exits.push((ValueId(i as u32), plan_once(&mut state, i, inst.snapshot)?));
+            plan_once(&mut state, i, inst.snapshot)?;
         }
         state.apply(trace, i)?;
     }
-    let end = trace.insts.len();
     match trace.end {
         End::Exit(snapshot) if snapshot.is_some() => {
-            exits.push((ValueId(end as u32), plan_once(&mut state, end, snapshot)?));
+            plan_once(&mut state, trace.insts.len(), snapshot)?;
         }
         End::Exit(_) | End::Link { .. } | End::Enter { .. } => {}
         End::Loop(_) => state.check_back_edge(trace)?,
@@ -60,12 +82,12 @@ pub fn plan_exit_at(
 ) -> Result<Plans<ValueId>, OwnershipError> {
     let mut state = State::at(trace, at)?;
     let mut planner = Planner::new(trace);
-    planner.plan(trace, &mut state, at, snapshot)?;
+    planner.plan(trace, &mut state, at, snapshot, Some)?;
     Ok(planner.plans)
 }
 
-struct Planner {
-    plans: Plans<ValueId>,
+struct Planner<V> {
+    plans: Plans<V>,
     /// References that the frames of the snapshot at hand need, by value.
     needed: Vec<u32>,
     /// The values with a need, in the order of their first.
@@ -74,8 +96,8 @@ struct Planner {
     made: Vec<(ValueId, u32)>,
 }
 
-impl Planner {
-    fn new(trace: &Trace) -> Planner {
+impl<V: Copy> Planner<V> {
+    fn new(trace: &Trace) -> Planner<V> {
         let count = trace.insts.len();
         let plans = Plans::with_capacity(count / 3 + 4);
         Planner {
@@ -92,7 +114,8 @@ impl Planner {
         trace: &Trace,
         at: usize,
         value: ValueId,
-    ) -> Result<Source<ValueId>, OwnershipError> {
+        name: impl Fn(ValueId) -> Option<V>,
+    ) -> Result<Source<V>, OwnershipError> {
         let Some(inst) = trace.insts.get(value.index()) else {
             return bad(at, format!("{value} does not exist"));
         };
@@ -105,7 +128,7 @@ impl Planner {
             self.touched.push(value);
         }
         if !inst.sunk {
-            return Ok(source(trace, value));
+            return source(trace, at, value, name);
         }
         if let Some(&(_, number)) = self.made.iter().find(|(made, _)| *made == value) {
             return Ok(Source::Made(number));
@@ -121,7 +144,7 @@ impl Planner {
                 );
             }
         };
-        let from = raw(trace, inst.args[0]);
+        let from = raw(trace, at, inst.args[0], name)?;
         if trace.inst(inst.args[0]).sunk && matches!(from, Raw::Value(_)) {
             return bad(
                 at,
@@ -143,7 +166,8 @@ impl Planner {
         state: &mut State,
         at: usize,
         snapshot: SnapshotId,
-    ) -> Result<PlanId, OwnershipError> {
+        name: impl Fn(ValueId) -> Option<V>,
+    ) -> Result<(), OwnershipError> {
         if snapshot.index() >= trace.snapshots.len() {
             return bad(at, format!("{snapshot} does not exist"));
         }
@@ -172,7 +196,7 @@ impl Planner {
                 };
                 let held = matches!(memory, SlotMemory::Holds(value) if same_value(trace, value, slot.value));
                 if !held {
-                    let value = self.need(trace, at, slot.value)?;
+                    let value = self.need(trace, at, slot.value, &name)?;
                     let release_old = memory != SlotMemory::Dead;
                     self.plans.writes.push(SlotWrite {
                         slot: slot.slot,
@@ -190,7 +214,7 @@ impl Planner {
                     inlined.code,
                     inlined.return_ip,
                     inlined.kind,
-                    self.need(trace, at, inlined.function)?,
+                    self.need(trace, at, inlined.function, &name)?,
                 )
             };
             let (frame, ip, top) = (frame.frame, frame.ip, frame.top);
@@ -208,12 +232,12 @@ impl Planner {
         }
         for store in trace.stores(snapshot) {
             self.plans.stores.push(Store {
-                object: source(trace, store.object),
+                object: source(trace, at, store.object, &name)?,
                 offset: store.offset,
-                value: raw(trace, store.value),
+                value: raw(trace, at, store.value, &name)?,
             });
         }
-        self.count_increfs(trace, state);
+        self.count_increfs(trace, at, state, &name)?;
         ranges.increfs[1] = self.plans.counts.len() as u32;
         ranges.decrefs[0] = ranges.increfs[1];
         state.forget_uncounted();
@@ -225,20 +249,27 @@ impl Planner {
             };
             if owned > needed {
                 self.plans.counts.push(Count {
-                    object: source(trace, value),
+                    object: source(trace, at, value, &name)?,
                     count: owned - needed,
                 });
             }
-            self.plans.owned.push((value, owned));
+            self.plans.owned.push((named(at, value, &name)?, owned));
         }
         for value in &self.touched {
             self.needed[value.index()] = 0;
         }
-        Ok(self.plans.finish(ranges))
+        self.plans.finish(ranges);
+        Ok(())
     }
 
     /// The references that the frames need beyond those that the trace owns or the makes come with.
-    fn count_increfs(&mut self, trace: &Trace, state: &State) {
+    fn count_increfs(
+        &mut self,
+        trace: &Trace,
+        at: usize,
+        state: &State,
+        name: impl Fn(ValueId) -> Option<V>,
+    ) -> Result<(), OwnershipError> {
         for &value in &self.touched {
             let inst = trace.inst(value);
             let needed = self.needed[value.index()];
@@ -253,7 +284,10 @@ impl Planner {
                     u32::from(inst.uop.info().ownership.output_owned),
                 )
             } else {
-                (source(trace, value), state.owned(value).max(0) as u32)
+                (
+                    source(trace, at, value, &name)?,
+                    state.owned(value).max(0) as u32,
+                )
             };
             if needed > have {
                 self.plans.counts.push(Count {
@@ -262,6 +296,7 @@ impl Planner {
                 });
             }
         }
+        Ok(())
     }
 }
 
@@ -273,20 +308,41 @@ fn bad<T>(at: usize, message: String) -> Result<T, OwnershipError> {
     })
 }
 
-fn source(trace: &Trace, value: ValueId) -> Source<ValueId> {
-    let inst = trace.inst(value);
-    if inst.uop == Uop::ConstObject {
-        Source::Constant(inst.imm)
-    } else {
-        Source::Value(value)
+fn named<V>(
+    at: usize,
+    value: ValueId,
+    name: impl Fn(ValueId) -> Option<V>,
+) -> Result<V, OwnershipError> {
+    match name(value) {
+        Some(name) => Ok(name),
+        None => bad(at, format!("{value} is nowhere at the exit")),
     }
 }
 
-fn raw(trace: &Trace, value: ValueId) -> Raw<ValueId> {
+fn source<V>(
+    trace: &Trace,
+    at: usize,
+    value: ValueId,
+    name: impl Fn(ValueId) -> Option<V>,
+) -> Result<Source<V>, OwnershipError> {
+    let inst = trace.inst(value);
+    if inst.uop == Uop::ConstObject {
+        Ok(Source::Constant(inst.imm))
+    } else {
+        named(at, value, name).map(Source::Value)
+    }
+}
+
+fn raw<V>(
+    trace: &Trace,
+    at: usize,
+    value: ValueId,
+    name: impl Fn(ValueId) -> Option<V>,
+) -> Result<Raw<V>, OwnershipError> {
     let inst = trace.inst(value);
     if matches!(inst.uop, Uop::ConstInt | Uop::ConstFloat) {
-        Raw::Constant(inst.imm)
+        Ok(Raw::Constant(inst.imm))
     } else {
-        Raw::Value(value)
+        named(at, value, name).map(Raw::Value)
     }
 }
