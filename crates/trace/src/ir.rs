@@ -109,9 +109,13 @@ pub struct Inst {
 
 impl Inst {
     /// An instruction of this uop; the kind of the result comes from the table.
+    #[inline]
     pub fn new(uop: Uop, args: &[ValueId], imm: u64, snapshot: SnapshotId) -> Inst {
+        debug_assert!(args.len() <= 3);
         let mut all = [ValueId::NONE; 3];
-        all[..args.len()].copy_from_slice(args);
+        for (to, &arg) in all.iter_mut().zip(args) {
+            *to = arg;
+        }
         Inst {
             uop,
             kind: uop.info().output.unwrap_or(Kind::Int),
@@ -122,6 +126,7 @@ impl Inst {
         }
     }
     /// The inputs that are used.
+    #[inline]
     pub fn inputs(&self) -> &[ValueId] {
         &self.args[..self.uop.info().inputs.len()]
     }

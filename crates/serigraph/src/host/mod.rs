@@ -37,7 +37,8 @@ pub struct Interpreter {
     thread: Thread,
     frame: FramePtr,
     poll: Poll,
-    room: FrameRoom,
+    /// Made when a frame is first to stand in it.
+    room: Option<FrameRoom>,
     /// The outgoing argument area.
     args: [u64; ARGS],
 }
@@ -49,14 +50,19 @@ impl Interpreter {
             thread,
             frame,
             poll: Poll::of(thread),
-            room: Box::new([0; FRAME_WORDS]),
+            room: None,
             args: [0; ARGS],
         }
     }
 
-    /// The room for frames: some may stand in it.
-    pub fn into_room(self) -> FrameRoom {
+    /// The room for frames, if there is one: some may stand in it.
+    pub fn into_room(self) -> Option<FrameRoom> {
         self.room
+    }
+
+    fn room(&mut self) -> &mut FrameRoom {
+        self.room
+            .get_or_insert_with(|| Box::new([0; FRAME_WORDS]))
     }
 }
 
@@ -167,19 +173,21 @@ impl Host for Interpreter {
         unsafe { call_helper(helper, words) }.map_or(-1, |result| result as i32)
     }
     fn set_frame_word(&mut self, word: u64, bits: u64) {
-        if let Some(place) = self.room.get_mut(word as usize) {
+        if let Some(place) = self.room().get_mut(word as usize) {
             *place = bits;
         }
     }
     fn frame_word(&self, word: u64) -> u64 {
-        self.room.get(word as usize).copied().unwrap_or(0)
+        let room = self.room.as_ref();
+        room.and_then(|room| room.get(word as usize).copied())
+            .unwrap_or(0)
     }
     fn push_frame(&mut self, image: u64) {
         // SAFETY: the recorder's image of a frame, which it keeps.
         let image = unsafe { *object(image).cast::<[u64; FRAME_IMAGE_WORDS]>() };
         let first = image[FRAME_HEAD_WORDS] as usize;
         let caller = self.thread.current_frame();
-        let Some(head) = self.room.get_mut(first..first + FRAME_HEAD_WORDS) else {
+        let Some(head) = self.room().get_mut(first..first + FRAME_HEAD_WORDS) else {
             return;
         };
         head.copy_from_slice(&image[..FRAME_HEAD_WORDS]);

@@ -151,13 +151,18 @@ impl Scan {
         if info.ownership.output_owned {
             self.values[at as usize].owned += 1;
         }
-        for (i, &arg) in inst.inputs().iter().enumerate() {
-            if info.ownership.consumes >> i & 1 != 0 {
-                self.consume(arg);
+        if info.ownership.consumes | info.ownership.gains != 0 {
+            for (i, &arg) in inst.inputs().iter().enumerate() {
+                if info.ownership.consumes >> i & 1 != 0 {
+                    self.consume(arg);
+                }
+                if info.ownership.gains >> i & 1 != 0 {
+                    self.values[arg.index()].owned += 1;
+                }
             }
-            if info.ownership.gains >> i & 1 != 0 {
-                self.values[arg.index()].owned += 1;
-            }
+        }
+        if info.writes.is_empty() {
+            return;
         }
         if matches!(inst.uop, Uop::StoreSlot | Uop::SyncSlot) {
             self.hold(inst.imm, inst.args[0], at);
