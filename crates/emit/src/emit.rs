@@ -193,18 +193,13 @@ impl Emitter {
             for (register, reg) in inputs.iter_mut().zip(regs.inputs) {
                 *register = register_of(reg);
             }
-            let exit = (info.exit != Exit::Never).then(|| {
+            let mut exit = None;
+            if info.exit != Exit::Never {
+                exit = self.labels.get(next_exit).copied();
                 next_exit += 1;
-                self.labels.get(next_exit - 1).copied()
-            });
-            let inputs = &inputs[..info.inputs.len()];
-            self.assembler.uop(
-                inst.uop,
-                inputs,
-                register_of(regs.result),
-                inst.imm,
-                exit.flatten(),
-            );
+            }
+            self.assembler
+                .uop(inst.uop, &inputs, register_of(regs.result), inst.imm, exit);
         }
         if let Some(remember) = &mut remember {
             remember.push((self.assembler.position(), ValueId(trace.insts.len() as u32)));
@@ -264,13 +259,10 @@ impl Emitter {
     }
 }
 
+/// The registers are numbered alike.
 #[inline]
 fn register_of(reg: Reg) -> Register {
-    match reg {
-        r if r.is_none() => Register::NONE,
-        r if r.is_float() => fp(r).into(),
-        r => gp(r).into(),
-    }
+    Register::numbered(reg.0)
 }
 
 #[inline]

@@ -143,8 +143,8 @@ impl Assembler {
         self.hot.len() as u32
     }
 
-    /// Appends a uop. `inputs` has as many registers as the uop has inputs; `output` is [`Register::NONE`] if it has no result;
-    /// `immediate` holds the bits as in the IR; `exit` is where it leaves to, if it can.
+    /// Appends a uop. `inputs` has as many registers as the uop has inputs, or [`Register::NONE`] after them; `output` is
+    /// [`Register::NONE`] if it has no result; `immediate` holds the bits as in the IR; `exit` is where it leaves to, if it can.
     #[inline]
     pub fn uop(
         &mut self,
@@ -373,10 +373,9 @@ impl Assembler {
             let stub = &mut stubs[site.exit as usize];
             if *stub == UNBOUND {
                 *stub = (cold_base + self.cold.len()) as u32;
-                let number = self.exits[site.exit as usize].to_le_bytes();
-                self.cold.push(0xb8);
-                self.cold.extend_from_slice(&number);
-                self.cold.extend_from_slice(&[0xe9, 0, 0, 0, 0]);
+                let [a, b, c, d] = self.exits[site.exit as usize].to_le_bytes();
+                let code: [u8; STUB_SIZE] = [0xb8, a, b, c, d, 0xe9, 0, 0, 0, 0];
+                self.cold.extend_from_slice(&code);
             }
         }
         // Exits are mostly made in the order of their uops: then this finds the sites in order already.

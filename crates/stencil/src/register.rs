@@ -76,9 +76,30 @@ pub struct Register(u8);
 /// The number of each register in instruction encodings, by [`Register`].
 const HARDWARE: [u8; 16] = [13, 14, 15, 3, 8, 9, 11, 0, 0, 1, 2, 3, 4, 5, 6, 7];
 
+/// The class of each register, by [`Register`].
+const CLASS: [Option<Class>; 16] = {
+    let mut classes = [Some(Class::Gp); 16];
+    classes[Register::NONE.0 as usize] = None;
+    let mut fp = 8;
+    while fp < 16 {
+        classes[fp] = Some(Class::Fp);
+        fp += 1;
+    }
+    classes
+};
+
 impl Register {
     /// No register: the operand does not exist or is not used.
     pub const NONE: Register = Register(7);
+    /// The general registers are numbers 0 to 6, the float registers 8 to 15; any other number is none.
+    #[inline]
+    pub const fn numbered(number: u8) -> Register {
+        if number < 16 {
+            Register(number)
+        } else {
+            Register::NONE
+        }
+    }
     /// The general register, if it is one.
     #[inline]
     pub const fn gp(self) -> Option<Gp> {
@@ -96,11 +117,7 @@ impl Register {
     /// Its class; `None` for no register.
     #[inline]
     pub const fn class(self) -> Option<Class> {
-        match self.0 {
-            7 => None,
-            0..7 => Some(Class::Gp),
-            _ => Some(Class::Fp),
-        }
+        CLASS[(self.0 & 15) as usize]
     }
     /// Its number in instruction encodings (0 for no register).
     #[inline]
