@@ -61,8 +61,7 @@ impl Interpreter {
     }
 
     fn room(&mut self) -> &mut FrameRoom {
-        self.room
-            .get_or_insert_with(|| Box::new([0; FRAME_WORDS]))
+        self.room.get_or_insert_with(|| Box::new([0; FRAME_WORDS]))
     }
 }
 

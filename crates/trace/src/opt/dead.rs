@@ -42,19 +42,18 @@ struct Marks<'a> {
     trace: &'a Trace,
     live: Vec<bool>,
     snapshots: Vec<bool>,
-    work: Vec<ValueId>,
 }
 
 impl Marks<'_> {
+    #[inline]
     fn value(&mut self, value: ValueId) {
-        if value.is_some() && !self.live[value.index()] {
+        if value.is_some() {
             self.live[value.index()] = true;
-            self.work.push(value);
         }
     }
 
     fn snapshot(&mut self, snapshot: SnapshotId) {
-        if snapshot.is_none() || std::mem::replace(&mut self.snapshots[snapshot.index()], true) {
+        if std::mem::replace(&mut self.snapshots[snapshot.index()], true) {
             return;
         }
         let trace = self.trace;
@@ -67,19 +66,31 @@ impl Marks<'_> {
         }
     }
 
-    fn drain(&mut self, first_phi: usize) {
-        while let Some(value) = self.work.pop() {
-            let inst = *self.trace.inst(value);
-            for arg in inst.args {
-                self.value(arg);
-            }
-            self.snapshot(inst.snapshot);
-            if inst.uop == Uop::Phi
-                && let End::Loop(args) = &self.trace.end
-            {
-                self.value(args[value.index() - first_phi]);
+    /// From the end to the start, since values are made before they are used.
+    fn scan(&mut self, is_root: impl Fn(&Inst) -> bool) {
+        let trace = self.trace;
+        for (i, inst) in trace.insts.iter().enumerate().rev() {
+            if self.live[i] || is_root(inst) {
+                self.live[i] = true;
+                for &arg in inst.inputs() {
+                    self.value(arg);
+                }
+                if inst.snapshot.is_some() {
+                    self.snapshot(inst.snapshot);
+                }
             }
         }
+    }
+
+    /// Marks what the phis that stay get at the back edge; whether that is more than was marked.
+    fn carried(&mut self) -> bool {
+        let mut more = false;
+        for (phi, &next) in self.trace.phis().zip(self.trace.end_args()) {
+            if self.live[phi.index()] {
+                more |= !std::mem::replace(&mut self.live[next.index()], true);
+            }
+        }
+        more
     }
 }
 
@@ -91,22 +102,22 @@ pub(super) fn run(work: &mut Work, remove: bool) {
         trace,
         live: vec![false; trace.insts.len()],
         snapshots: vec![false; trace.snapshots.len()],
-        work: Vec::with_capacity(64),
     };
-    for (i, inst) in trace.insts.iter().enumerate() {
-        if is_root(inst) || (!remove && inst.uop != Uop::Nop) {
-            marks.value(ValueId(i as u32));
-        }
-    }
     match &trace.end {
         End::Loop(_) | End::Enter { .. } => {}
         End::Link { args, .. } => args.iter().for_each(|&arg| marks.value(arg)),
-        End::Exit(snapshot) => marks.snapshot(*snapshot),
+        End::Exit(snapshot) if snapshot.is_some() => marks.snapshot(*snapshot),
+        End::Exit(_) => {}
     }
     for entry in &trace.entry_slots {
         marks.value(entry.value);
     }
-    marks.drain(first_phi);
+    let is_kept = |inst: &Inst| is_root(inst) || (!remove && inst.uop != Uop::Nop);
+    marks.scan(is_kept);
+    // What a phi gets at the back edge is made after it, and seldom not used by anything else.
+    while marks.carried() {
+        marks.scan(is_kept);
+    }
     let (live, used) = (marks.live, marks.snapshots);
     let (small, values) = compact(trace, &live, &used, first_phi);
     if !work.invariant.is_empty() {

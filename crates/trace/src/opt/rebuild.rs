@@ -124,13 +124,15 @@ impl Rebuild<'_> {
     }
 
     fn push(&mut self, inst: Inst, fact: Fact, invariant: bool) -> ValueId {
-        let info = inst.uop.info();
+        let ownership = &inst.uop.info().ownership;
         self.owned
-            .push((info.ownership.output_owned && !inst.sunk).into());
-        for (i, arg) in inst.inputs().iter().enumerate() {
-            let change = i32::from(info.ownership.gains >> i & 1)
-                - i32::from(info.ownership.consumes >> i & 1);
-            self.owned[arg.index()] += change;
+            .push((ownership.output_owned && !inst.sunk).into());
+        if ownership.gains | ownership.consumes != 0 {
+            for (i, arg) in inst.inputs().iter().enumerate() {
+                let change =
+                    i32::from(ownership.gains >> i & 1) - i32::from(ownership.consumes >> i & 1);
+                self.owned[arg.index()] += change;
+            }
         }
         self.new_facts.push(fact);
         self.new_invariant.push(invariant);
@@ -139,7 +141,10 @@ impl Rebuild<'_> {
 
     /// Puts an instruction of the old trace into the new one.
     fn copy(&mut self, at: usize, inst: Inst) {
-        let snapshot = self.snapshot(inst.snapshot);
+        let snapshot = match inst.snapshot.is_some() {
+            true => self.snapshot(inst.snapshot),
+            false => inst.snapshot,
+        };
         let args = inst.args.map(|a| self.name(a));
         let invariant = self.invariant.get(at) == Some(&true);
         let value = self.push(
@@ -315,12 +320,8 @@ impl Rebuild<'_> {
     }
 
     fn snapshot(&mut self, id: SnapshotId) -> SnapshotId {
-        if id.is_none() || self.snapshots[id.index()].is_some() {
-            return if id.is_none() {
-                id
-            } else {
-                self.snapshots[id.index()]
-            };
+        if self.snapshots[id.index()].is_some() {
+            return self.snapshots[id.index()];
         }
         let old = self.old;
         let first = self.new.frame_states.len() as u32;
@@ -408,6 +409,7 @@ impl Rebuild<'_> {
                 self.balance();
                 End::Enter { target: *target }
             }
+            End::Exit(id) if id.is_none() => End::Exit(*id),
             End::Exit(id) => End::Exit(self.snapshot(*id)),
         };
         for i in 0..self.new.inlined.len() {
