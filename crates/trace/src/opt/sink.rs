@@ -64,6 +64,8 @@ struct Sinking<'a> {
     /// For a trace that ends with a link: the slots that the other trace's loop leaves stale.
     stale_at_link: Option<Vec<u32>>,
     sync_at_end: Vec<(u32, ValueId)>,
+    /// The instructions that read what may be sunk.
+    users: Vec<usize>,
 }
 
 /// Runs the pass.
@@ -71,13 +73,11 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
     let trace = &work.trace;
     let count = trace.insts.len();
     let start = trace.loop_start.map_or(count, ValueId::index);
-    let escapes = |range: std::ops::Range<usize>| {
-        range
-            .into_iter()
-            .filter(|&i| trace.insts[i].uop.info().escapes())
-    };
-    let first_escape = escapes(0..start).next().unwrap_or(usize::MAX);
-    let last_escape = escapes(0..start).next_back();
+    let (before, within) = trace.insts.split_at(start);
+    let escapes = |inst: &Inst| inst.uop.info().escapes();
+    let first_escape = before.iter().position(escapes);
+    let last_escape = first_escape.and_then(|_| before.iter().rposition(escapes));
+    let first_escape = first_escape.unwrap_or(usize::MAX);
     let mut sinking = Sinking {
         trace,
         facts: &work.facts,
@@ -87,10 +87,11 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
         sunk: vec![false; count],
         removable: Vec::new(),
         may_remove: vec![false; count],
-        loop_escapes: escapes(start..count).next().is_some(),
+        loop_escapes: within.iter().any(escapes),
         stale_at_link: matches!(trace.end, End::Link { .. } | End::Enter { .. })
             .then(|| target.map_or(Vec::new(), stale_slots)),
         sync_at_end: Vec::new(),
+        users: Vec::new(),
     };
     if enabled {
         sinking.find_candidates(&work.carried);
@@ -113,6 +114,11 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
             }
         }
     }
+    let fields = if enabled {
+        fields(work, target)
+    } else {
+        Vec::new()
+    };
     for (i, inst) in trace.insts.iter().enumerate() {
         match inst.uop {
             Uop::StoreSlot | Uop::SyncSlot if i > start => {
@@ -121,16 +127,9 @@ pub(super) fn run(work: &mut Work, types: &HostTypes, target: Option<&Trace>, en
             Uop::IncRef | Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef => {
                 removed[i] |= sinking.sunk[inst.args[0].index()]
             }
+            Uop::IterStore => removed[i] = fields.contains(&(inst.args[0], inst.imm)),
             _ => {}
         }
-    }
-    let fields = if enabled {
-        fields(work, target)
-    } else {
-        Vec::new()
-    };
-    for (i, inst) in trace.insts.iter().enumerate() {
-        removed[i] |= inst.uop == Uop::IterStore && fields.contains(&(inst.args[0], inst.imm));
     }
     let Sinking {
         sunk, sync_at_end, ..
@@ -233,19 +232,23 @@ fn at_end(trace: &Trace, slot: u32) -> Option<ValueId> {
 }
 
 impl Sinking<'_> {
-    /// Boxes, and object phis that have a raw twin.
+    /// Boxes, and object phis that have a raw twin; and what reads them.
     fn find_candidates(&mut self, carried: &[Carried]) {
+        let first_phi = self.start + 1;
+        if !self.loop_escapes {
+            for (phi, pair) in (first_phi..).zip(carried.windows(2)) {
+                if let [Carried::Object { slot, .. }, Carried::Raw { .. }] = *pair {
+                    self.sunk[phi] = true;
+                    self.candidates.push((slot, ValueId(phi as u32)));
+                }
+            }
+        }
         for (i, inst) in self.trace.insts.iter().enumerate() {
-            self.sunk[i] = matches!(inst.uop, Uop::BoxInt | Uop::BoxFloat | Uop::BoxBool);
-        }
-        if self.loop_escapes {
-            return;
-        }
-        let phis: Vec<ValueId> = self.trace.phis().collect();
-        for (i, pair) in carried.windows(2).enumerate() {
-            if let [Carried::Object { slot, .. }, Carried::Raw { .. }] = *pair {
-                self.sunk[phis[i].index()] = true;
-                self.candidates.push((slot, phis[i]));
+            match inst.uop {
+                Uop::BoxInt | Uop::BoxFloat | Uop::BoxBool => self.sunk[i] = true,
+                Uop::IncRef | Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef => {}
+                _ if inst.inputs().iter().any(|v| self.sunk[v.index()]) => self.users.push(i),
+                _ => {}
             }
         }
     }
@@ -350,9 +353,10 @@ impl Sinking<'_> {
     fn take_back(&mut self, first_escape: usize) -> bool {
         let mut changed = false;
         let trace = self.trace;
-        for (i, inst) in trace.insts.iter().enumerate() {
+        for at in 0..self.users.len() {
+            let i = self.users[at];
+            let inst = &trace.insts[i];
             match inst.uop {
-                Uop::IncRef | Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef => {}
                 Uop::StoreSlot | Uop::SyncSlot => {
                     let slot = inst.imm as u32;
                     let goes = if i > self.start {
@@ -369,7 +373,6 @@ impl Sinking<'_> {
                         self.needs(inst.args[0], &mut changed);
                     }
                 }
-                Uop::BoxInt | Uop::BoxFloat | Uop::BoxBool => {}
                 _ => {
                     for &arg in inst.inputs() {
                         self.needs(arg, &mut changed);
