@@ -12,11 +12,13 @@ use serigraph_cpython::threads::Thread;
 use serigraph_cpython::watch::{
     CodeEvent, CodeWatcher, DictEvent, DictWatcher, FunctionEvent, FunctionWatcher,
 };
-use serigraph_cpython::{heap, layout, tracemalloc};
+use serigraph_cpython::{Owned, heap, layout, tracemalloc};
 use serigraph_uops::Reason;
 
 use crate::enter::{self, Answer};
 use crate::header::Due;
+use crate::host::hold;
+use crate::host::object::{self, Function, Types};
 use crate::record::Dependency;
 use crate::{log, state};
 
@@ -167,10 +169,63 @@ pub fn watch(dependency: &Dependency, trace: u32) -> bool {
             !is_new || unsafe { attached.dicts.watch(dict) }.is_ok()
         }
         Dependency::Function { function, .. } => {
-            state::with(|s| s.dependencies.add_function(function.addr(), trace));
+            state::with(|s| s.dependencies.add_object(function.addr(), trace));
             true
         }
     }
+}
+
+/// Whose death is told, and by whom.
+enum Mortal {
+    /// A dict, by itself.
+    Dict(*mut PyObject),
+    /// A class, by its dict.
+    Class(*mut PyObject),
+    /// A function or code object, by itself.
+    Other,
+}
+
+fn mortal(object: &Owned) -> Option<Mortal> {
+    let this = object.as_ptr();
+    let address = object::address(this);
+    let exact = object::type_address(address);
+    let types = Types::new();
+    if exact == types.dict {
+        return Some(Mortal::Dict(this));
+    }
+    if exact == types.function || exact == types.code {
+        return Some(Mortal::Other);
+    }
+    let dict = hold::is_class(address).then(|| hold::class_dict(address));
+    dict.filter(|&dict| dict != 0)
+        .map(|dict| Mortal::Class(object::pointer(dict)))
+}
+
+/// Whether the interpreter tells when an object dies.
+pub fn tells_its_death(object: &Owned) -> bool {
+    mortal(object).is_some()
+}
+
+/// Has the interpreter tell when an object that a trace names dies, if it is one of those whose death is told (others are
+/// the values of watched keys). False if it cannot.
+pub fn watch_life(object: &Owned, trace: u32) -> bool {
+    let Some(attached) = attached() else {
+        return false;
+    };
+    let (dict, is_class) = match mortal(object) {
+        Some(Mortal::Dict(dict)) => (dict, false),
+        Some(Mortal::Class(dict)) => (dict, true),
+        Some(Mortal::Other) => {
+            let address = object.as_ptr().addr();
+            state::with(|s| s.dependencies.add_object(address, trace));
+            return true;
+        }
+        None => return true,
+    };
+    let address = dict.expose_provenance();
+    let is_new = state::with(|s| s.dependencies.add_dict(address, is_class, trace));
+    // SAFETY: the caller holds the dict.
+    !is_new || unsafe { attached.dicts.watch(dict) }.is_ok()
 }
 
 fn on_jump(code: CodeRef, from: u32, to: u32) -> Action {
@@ -206,6 +261,9 @@ fn on_code(event: CodeEvent, code: *mut PyObject) {
             let address = code.as_ptr().addr();
             let freed = state::with(|s| {
                 s.instrumented.remove(&address);
+                for id in s.dependencies.object_changed(address) {
+                    s.retire(id, Reason::FunctionChanged);
+                }
                 let Some(data) = s.codes.remove(&address) else {
                     return Vec::new();
                 };
@@ -223,6 +281,11 @@ fn on_code(event: CodeEvent, code: *mut PyObject) {
 fn on_dict(event: DictEvent, dict: *mut PyObject, key: *mut PyObject, _value: *mut PyObject) {
     let same = |known: usize| same_key(key, ptr::with_exposed_provenance_mut(known));
     state::with(|s| {
+        let reason = if s.dependencies.is_of_class(dict.addr()) {
+            Reason::TypeChanged
+        } else {
+            Reason::GlobalChanged
+        };
         let traces = match event {
             DictEvent::Added | DictEvent::Modified | DictEvent::Deleted => s
                 .dependencies
@@ -233,7 +296,7 @@ fn on_dict(event: DictEvent, dict: *mut PyObject, key: *mut PyObject, _value: *m
             DictEvent::Deallocated => s.dependencies.dict_changed(dict.addr(), true),
         };
         for trace in traces {
-            s.retire(trace, Reason::GlobalChanged);
+            s.retire(trace, reason);
         }
     });
 }
@@ -263,7 +326,12 @@ fn on_function(event: FunctionEvent, function: *mut PyObject, _value: *mut PyObj
         return;
     }
     state::with(|s| {
-        for trace in s.dependencies.function_changed(function.addr()) {
+        let traces = s.dependencies.object_changed(function.addr());
+        if event == FunctionEvent::Destroy && !traces.is_empty() {
+            let code = Function::of(object::address(function)).code;
+            s.code(code).comes_and_goes = true;
+        }
+        for trace in traces {
             s.retire(trace, Reason::FunctionChanged);
         }
     });

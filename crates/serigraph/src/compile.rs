@@ -1,5 +1,6 @@
 //! From a recording to an executor: optimise, plan the exits, allocate registers, copy and patch, install.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -20,11 +21,12 @@ use serigraph_uops::Reason;
 
 use crate::dump::Stage;
 use crate::executor::{
-    Compiled, Executor, Exit, ExitState, Home, Kind, ValidWord, entry_checks, guards_frame_object,
-    link_checks, slots_of,
+    Compiled, Executor, Exit, ExitState, Held, Home, Kind, ValidWord, entry_checks,
+    guards_frame_object, link_checks, slots_of,
 };
 use crate::header::TraceId;
-use crate::host::FrameImage;
+use crate::host::hold::is_data;
+use crate::host::{FrameImage, object};
 use crate::host_types::host_types;
 use crate::payoff::{Payoff, Work};
 use crate::record::Dependency;
@@ -51,6 +53,10 @@ pub struct Job {
     pub dependencies: Vec<Dependency>,
     /// Objects that it needs.
     pub constants: Vec<Owned>,
+    /// Objects that it needs and that others hold for it.
+    pub borrowed: Vec<Held>,
+    /// Functions (addresses) that others hold until they tell that they let go of them.
+    pub held: Vec<u64>,
     /// Heads of frames that it copies.
     pub images: Vec<FrameImage>,
     /// Levels of Python recursion it takes.
@@ -311,11 +317,82 @@ pub fn compile(job: Job) -> Result<TraceId, (Reason, Vec<Owned>)> {
         .dependencies
         .iter()
         .all(|d| attach::watch(d, id) && holds(d));
-    if !relies {
+    let holds: Option<Vec<Hold>> = job.constants.iter().map(|c| hold(c, &job)).collect();
+    let Some(holds) = holds else {
+        state::with(|s| s.dependencies.forget(id));
+        return Err((Reason::UnheldConstant, job.constants));
+    };
+    let relies = relies && {
+        let mut all = job.constants.iter().zip(&holds);
+        all.all(|(c, &hold)| hold != Hold::Borrow || attach::watch_life(c, id))
+    };
+    // A side trace goes with its parent, which is perhaps gone already.
+    let is_wanted = match job.kind {
+        Kind::Root => true,
+        Kind::Side { parent, .. } => {
+            state::with(|s| s.traces.get(parent).is_some_and(|p| p.retired.is_none()))
+        }
+    };
+    if !relies || !is_wanted {
         state::with(|s| s.dependencies.forget(id));
         return Err((Reason::WorldChanged, job.constants));
     }
-    install(id, job, front)
+    let mut job = job;
+    let mut others = Vec::new();
+    for (constant, hold) in std::mem::take(&mut job.constants).into_iter().zip(holds) {
+        match hold {
+            Hold::Own => job.constants.push(constant),
+            Hold::Borrow => {
+                let held = Held::new(&constant);
+                if !job.borrowed.contains(&held) {
+                    job.borrowed.push(held);
+                }
+                others.push(constant);
+            }
+            Hold::Nothing => others.push(constant),
+        }
+    }
+    match install(id, job, front) {
+        Ok(id) => {
+            // The recording's references; where they were the last, the trace is thrown away.
+            drop(others);
+            Ok(id)
+        }
+        Err((reason, mut constants)) => {
+            constants.extend(others);
+            Err((reason, constants))
+        }
+    }
+}
+
+/// What a trace has of an object that its recording needed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Hold {
+    /// A reference.
+    Own,
+    /// Its address: others hold it, and tell before they let go of it.
+    Borrow,
+    /// Nothing: the trace does not name it.
+    Nothing,
+}
+
+/// What a trace will have of an object; `None`: it can neither be owned nor borrowed.
+fn hold(object: &Owned, job: &Job) -> Option<Hold> {
+    let this = object.as_ptr();
+    if is_data(object::address(this)) {
+        return Some(Hold::Own);
+    }
+    for dependency in &job.dependencies {
+        match *dependency {
+            Dependency::Item { value, .. } if value == this => return Some(Hold::Borrow),
+            // What is in it is loaded from it.
+            Dependency::Function { defaults, .. } if defaults == this => {
+                return Some(Hold::Nothing);
+            }
+            _ => {}
+        }
+    }
+    attach::tells_its_death(object).then_some(Hold::Borrow)
 }
 
 /// Whether what a trace relies on is so now.
@@ -450,6 +527,9 @@ fn install(id: TraceId, job: Job, front: Front) -> Result<TraceId, (Reason, Vec<
             guards_frame_object: guards_frame_object(&trace),
             inline_depth: job.inline_depth,
             constants: job.constants,
+            borrowed: job.borrowed,
+            held: job.held,
+            taken: RefCell::default(),
             images: job.images,
             links_to: target.as_ref().map(|t| t.trace.id),
             texts,

@@ -13,6 +13,10 @@ pub type AddressSet = HashSet<usize, BuildHasherDefault<AddressHasher>>;
 struct Keys {
     /// The traces that rely on a key's value, by the address of the key.
     traces: ByAddress<Vec<TraceId>>,
+    /// The traces that name the dict, or the class that it is of, and have to go when it is emptied or dies.
+    life: Vec<TraceId>,
+    /// It is the dict of a class.
+    is_of_class: bool,
     /// Keys whose value has changed while a trace relied on it, or was about to: not taken for constant again.
     volatile: AddressSet,
 }
@@ -21,7 +25,8 @@ struct Keys {
 #[derive(Debug)]
 pub struct Dependencies {
     dicts: ByAddress<Keys>,
-    functions: ByAddress<Vec<TraceId>>,
+    /// The traces that name a function, and rely on its code and defaults; or that name a code object.
+    objects: ByAddress<Vec<TraceId>>,
 }
 
 impl Dependencies {
@@ -29,7 +34,7 @@ impl Dependencies {
     pub const fn new() -> Dependencies {
         Dependencies {
             dicts: HashMap::with_hasher(BuildHasherDefault::new()),
-            functions: HashMap::with_hasher(BuildHasherDefault::new()),
+            objects: HashMap::with_hasher(BuildHasherDefault::new()),
         }
     }
 
@@ -47,9 +52,28 @@ impl Dependencies {
         is_new
     }
 
-    /// A trace relies on a function's code and defaults.
-    pub fn add_function(&mut self, function: usize, trace: TraceId) {
-        let traces = self.functions.entry(function).or_default();
+    /// A trace names a dict, or the class that it is of. True if the dict was not watched yet.
+    pub fn add_dict(&mut self, dict: usize, is_of_class: bool, trace: TraceId) -> bool {
+        let mut is_new = false;
+        let keys = self.dicts.entry(dict).or_insert_with(|| {
+            is_new = true;
+            Keys::default()
+        });
+        keys.is_of_class |= is_of_class;
+        if !keys.life.contains(&trace) {
+            keys.life.push(trace);
+        }
+        is_new
+    }
+
+    /// Whether a dict is that of a class.
+    pub fn is_of_class(&self, dict: usize) -> bool {
+        self.dicts.get(&dict).is_some_and(|keys| keys.is_of_class)
+    }
+
+    /// A trace names a function, and relies on its code and defaults; or it names a code object.
+    pub fn add_object(&mut self, object: usize, trace: TraceId) {
+        let traces = self.objects.entry(object).or_default();
         if !traces.contains(&trace) {
             traces.push(trace);
         }
@@ -79,21 +103,22 @@ impl Dependencies {
         traces
     }
 
-    /// A dict changes as a whole (cleared, cloned into, or dead): the traces that relied on anything in it.
+    /// A dict changes as a whole (cleared, cloned into, or dead): the traces that relied on anything in it, or named it.
     pub fn dict_changed(&mut self, dict: usize, is_dead: bool) -> Vec<TraceId> {
         let Some(keys) = self.dicts.get_mut(&dict) else {
             return Vec::new();
         };
-        let traces = keys.traces.drain().flat_map(|(_, traces)| traces).collect();
+        let mut traces: Vec<TraceId> = keys.traces.drain().flat_map(|(_, traces)| traces).collect();
+        traces.append(&mut keys.life);
         if is_dead {
             self.dicts.remove(&dict);
         }
         traces
     }
 
-    /// A function is changed or dies: the traces that relied on it.
-    pub fn function_changed(&mut self, function: usize) -> Vec<TraceId> {
-        self.functions.remove(&function).unwrap_or_default()
+    /// A function is changed, or a function or code object dies: the traces that relied on it.
+    pub fn object_changed(&mut self, object: usize) -> Vec<TraceId> {
+        self.objects.remove(&object).unwrap_or_default()
     }
 
     /// Whether a key has changed before, so that its value is no constant.
@@ -106,12 +131,13 @@ impl Dependencies {
     /// Forgets a trace that is no more.
     pub fn forget(&mut self, trace: TraceId) {
         for keys in self.dicts.values_mut() {
+            keys.life.retain(|&t| t != trace);
             keys.traces.retain(|_, traces| {
                 traces.retain(|&t| t != trace);
                 !traces.is_empty()
             });
         }
-        self.functions.retain(|_, traces| {
+        self.objects.retain(|_, traces| {
             traces.retain(|&t| t != trace);
             !traces.is_empty()
         });
@@ -119,7 +145,7 @@ impl Dependencies {
 
     /// Empties the tables; gives the dicts that were watched.
     pub fn clear(&mut self) -> Vec<usize> {
-        self.functions.clear();
+        self.objects.clear();
         self.dicts.drain().map(|(dict, _)| dict).collect()
     }
 }
@@ -144,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn a_key_does_not_concern_those_that_name_the_dict() {
+        let mut tables = Dependencies::new();
+        assert!(tables.add_dict(16, false, 1));
+        assert!(!tables.add_dict(16, true, 2));
+        assert!(tables.is_of_class(16) && !tables.is_of_class(32));
+        tables.forget(2);
+        assert!(tables.key_changed(16, 32, None).is_empty());
+        assert_eq!(tables.dict_changed(16, false), [1]);
+        assert!(!tables.add_dict(16, false, 3));
+        assert_eq!(tables.dict_changed(16, true), [3]);
+        assert!(tables.dict_changed(16, true).is_empty());
+    }
+
+    #[test]
     fn an_equal_key_elsewhere_is_found() {
         let mut tables = Dependencies::new();
         tables.add_key(16, 32, 1);
@@ -155,10 +195,10 @@ mod tests {
     fn forgotten_traces_are_not_reported() {
         let mut tables = Dependencies::new();
         tables.add_key(16, 32, 1);
-        tables.add_function(80, 1);
-        tables.add_function(80, 2);
+        tables.add_object(80, 1);
+        tables.add_object(80, 2);
         tables.forget(1);
         assert!(tables.key_changed(16, 32, None).is_empty());
-        assert_eq!(tables.function_changed(80), [2]);
+        assert_eq!(tables.object_changed(80), [2]);
     }
 }

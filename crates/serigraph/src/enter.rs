@@ -197,7 +197,8 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
             trace.entered += 1;
             trace.payoff.enter()
         });
-        let sequence = s.traces.enter(thread.as_ptr().addr());
+        let (thread, code) = (thread.as_ptr().addr(), code.as_ptr().addr());
+        let sequence = s.traces.enter(thread, code);
         (sequence, visit, s.stats.entries)
     });
     log!(Trace, "into trace {}", trace.id);
@@ -320,6 +321,7 @@ unsafe fn on_exit(
     };
     drop(trace);
     drop(state::with(|s| {
+        s.traces.end(visit.sequence);
         if s.traces.has_retired() {
             s.collect()
         } else {

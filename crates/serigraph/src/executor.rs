@@ -1,6 +1,6 @@
 //! Executors: traces with their machine code, and everything needed to enter, leave, link and throw them away.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use serigraph_cpython::Owned;
@@ -17,7 +17,7 @@ use serigraph_uops::{Effects, Reason, Uop};
 
 use crate::dump::Stage;
 use crate::header::TraceId;
-use crate::host::FrameImage;
+use crate::host::{FrameImage, object};
 use crate::limits::Limits;
 use crate::payoff::Payoff;
 
@@ -129,6 +129,17 @@ impl Home {
     }
 }
 
+/// An object (its address) that is alive while a trace is valid, though the trace has no reference to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held(u64);
+
+impl Held {
+    /// Of a reference that is given up when the trace is in the tables.
+    pub fn new(object: &Owned) -> Held {
+        Held(object::address(object.as_ptr()))
+    }
+}
+
 /// A compiled trace: what never changes, and so may be used while other code runs.
 #[derive(Debug)]
 pub struct Compiled {
@@ -169,6 +180,14 @@ pub struct Compiled {
     /// Objects in its code that it keeps alive.
     #[expect(dead_code, reason = "held, not read")]
     pub constants: Vec<Owned>,
+    /// Objects in its code that live as long as it is valid, since dicts that are watched hold them; and those dicts, as long as
+    /// they live. A trace that held them would keep alive the namespace that its own code object is in.
+    pub borrowed: Vec<Held>,
+    /// Functions (addresses) that are among them or were left to others by the traces before, and that others hold until they
+    /// Functions (addresses) in its code that others hold until they tell that they let go of them.
+    pub held: Vec<u64>,
+    /// References to them, from when the trace is thrown away while it may be running.
+    pub taken: RefCell<Vec<Owned>>,
     /// Heads of frames that its code copies.
     #[expect(dead_code, reason = "held, not read")]
     pub images: Vec<FrameImage>,
@@ -219,6 +238,15 @@ impl Compiled {
     #[inline]
     pub fn is_at_home(&self, frame: FramePtr) -> bool {
         self.home == Home::of(frame)
+    }
+
+    /// Takes references to what is borrowed. To be called while the trace is valid, or about to stop being so.
+    pub fn take_borrowed(&self) {
+        let references = self
+            .borrowed
+            .iter()
+            .filter_map(|held| object::owned(held.0));
+        self.taken.borrow_mut().extend(references);
     }
 
     /// Whether the trace would leave after its first call, since the frame has a frame object.

@@ -132,6 +132,8 @@ pub struct CodeData {
     pub validated: Option<Option<Arc<ValidatedCode>>>,
     /// A recording that met a call of it found a loop inside: it is called, not inlined.
     pub do_not_inline: bool,
+    /// Functions with this code have died while a trace relied on one.
+    pub comes_and_goes: bool,
 }
 
 impl CodeData {

@@ -97,6 +97,7 @@ pub unsafe fn finish(
         values,
         dependencies,
         constants,
+        held,
         images,
         // Frames may stand in it until the recording has been left.
         room: _room,
@@ -149,6 +150,8 @@ pub unsafe fn finish(
         entry,
         dependencies,
         constants,
+        borrowed: Vec::new(),
+        held,
         images,
         inline_depth,
         valid,

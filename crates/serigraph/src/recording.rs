@@ -10,7 +10,8 @@ use serigraph_cpython::threads::{Thread, processor_time};
 use serigraph_cpython::{ffi, poll};
 
 use crate::attach;
-use crate::executor::ValidWord;
+use crate::executor::{Kind, ValidWord};
+use crate::header::TraceId;
 use crate::record::{self, Recording, Request, Start, World};
 use crate::state;
 
@@ -39,10 +40,12 @@ struct EngineWorld {
     code_version: u64,
     generation: u64,
     monitoring: u64,
+    /// The trace that the recording goes on from.
+    parent: Option<TraceId>,
 }
 
 impl EngineWorld {
-    fn new(thread: Thread, frame: FramePtr, code: CodeRef) -> EngineWorld {
+    fn new(thread: Thread, frame: FramePtr, code: CodeRef, start: &Start) -> EngineWorld {
         EngineWorld {
             thread,
             frame,
@@ -50,6 +53,10 @@ impl EngineWorld {
             code_version: code.instrumentation_version(),
             generation: state::with(|s| s.generation),
             monitoring: poll::monitoring_version(thread),
+            parent: match start {
+                Start::Header(_) => None,
+                Start::Side(side) => Some(side.parent),
+            },
         }
     }
 }
@@ -85,6 +92,29 @@ impl World for EngineWorld {
                     .get(&code.as_ptr().addr())
                     .is_none_or(|data| !data.do_not_inline)
             })
+    }
+
+    fn is_held(&self, function: u64) -> bool {
+        state::with(|s| {
+            let mut next = self.parent.and_then(|parent| s.traces.get(parent));
+            while let Some(trace) = next {
+                if trace.compiled.held.contains(&function) {
+                    return true;
+                }
+                next = match trace.compiled.kind {
+                    Kind::Root => None,
+                    Kind::Side { parent, .. } => s.traces.get(parent),
+                };
+            }
+            false
+        })
+    }
+
+    fn comes_and_goes(&self, code: CodeRef) -> bool {
+        state::with(|s| {
+            let data = s.codes.get(&code.as_ptr().addr());
+            data.is_some_and(|data| data.comes_and_goes)
+        })
     }
 
     fn is_volatile(&self, dict: *mut PyObject, key: *mut PyObject) -> bool {
@@ -126,7 +156,7 @@ pub unsafe fn record(
         s.recording.push(address);
         (s.options.limits.trace_uops, s.options.limits.inline_depth)
     });
-    let world = EngineWorld::new(thread, frame, code);
+    let world = EngineWorld::new(thread, frame, code, &start);
     let request = Request {
         thread,
         frame,

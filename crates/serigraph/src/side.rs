@@ -143,6 +143,7 @@ pub unsafe fn record(
         .collect();
     let valid = ValidWord::default();
     let start = Start::Side(Side {
+        parent: parent.id,
         trace,
         params,
         ip,

@@ -164,6 +164,10 @@ impl State {
             pending.extend_from_slice(&trace.sides);
             pending.extend_from_slice(&trace.linked_from);
             let compiled = trace.compiled.clone();
+            // The watchers tell before anything dies.
+            if self.traces.is_live(compiled.code.as_ptr().addr()) {
+                compiled.take_borrowed();
+            }
             log!(
                 Info,
                 "trace {id} at {}:{} thrown away: {}",

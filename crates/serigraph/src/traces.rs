@@ -16,6 +16,18 @@ struct ExitRef {
     index: u32,
 }
 
+/// An entry into machine code.
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    sequence: u64,
+    /// The thread: the address of its state.
+    thread: usize,
+    /// The code object (its address) of the frame. All traces that one entry can come to are of this code.
+    code: usize,
+    /// It has not left machine code. Afterwards the frame is put together from what its trace names.
+    is_inside: bool,
+}
+
 /// All traces that have been installed and not been freed.
 #[derive(Debug, Default)]
 pub struct Traces {
@@ -24,8 +36,8 @@ pub struct Traces {
     exits: Vec<Option<ExitRef>>,
     /// Ranges of exit numbers that are free again: first, length.
     free_exits: Vec<(u32, u32)>,
-    /// The entries into machine code that have not left yet: number, thread (the address of its state).
-    live: Vec<(u64, usize)>,
+    /// The entries into machine code that are not over yet.
+    live: Vec<Live>,
     sequence: u64,
 }
 
@@ -157,21 +169,39 @@ impl Traces {
 
     /// A thread goes into machine code; the result is for [`Self::leave`].
     #[inline]
-    pub fn enter(&mut self, thread: usize) -> u64 {
+    pub fn enter(&mut self, thread: usize, code: usize) -> u64 {
         self.sequence += 1;
-        self.live.push((self.sequence, thread));
+        self.live.push(Live {
+            sequence: self.sequence,
+            thread,
+            code,
+            is_inside: true,
+        });
         self.sequence
+    }
+
+    /// Whether objects that a trace of this code object names may be in use by an entry.
+    pub fn is_live(&self, code: usize) -> bool {
+        self.live.iter().any(|l| l.code == code)
     }
 
     /// After a fork: only this thread is left.
     pub fn keep_thread(&mut self, thread: usize) {
-        self.live.retain(|&(_, t)| t == thread);
+        self.live.retain(|l| l.thread == thread);
     }
 
-    /// It is out again.
+    /// It is out again; what its trace names is still used.
     #[inline]
     pub fn leave(&mut self, sequence: u64) {
-        if let Some(at) = self.live.iter().rposition(|&(l, _)| l == sequence) {
+        if let Some(live) = self.live.iter_mut().rfind(|l| l.sequence == sequence) {
+            live.is_inside = false;
+        }
+    }
+
+    /// After [`Self::leave`]: the interpreter goes on, and the trace is not needed any more.
+    #[inline]
+    pub fn end(&mut self, sequence: u64) {
+        if let Some(at) = self.live.iter().rposition(|l| l.sequence == sequence) {
             self.live.swap_remove(at);
         }
     }
@@ -199,15 +229,18 @@ impl Traces {
     /// the state: it releases objects.
     #[must_use]
     pub fn collect(&mut self, memory: &mut Option<CodeMemory>) -> Vec<Executor> {
-        let oldest = self.live.iter().map(|l| l.0).min().unwrap_or(u64::MAX);
         let mut freed = Vec::new();
         loop {
             let position = self.retired.iter().position(|t| {
                 // SAFETY: retired traces are owned by the table until they are freed here.
                 let t = unsafe { t.as_ref() };
-                !t.is_pinned
-                    && t.linked_from.is_empty()
-                    && t.retired.is_some_and(|sequence| oldest > sequence)
+                let code = t.compiled.code.as_ptr().addr();
+                let can_return = |l: &Live| {
+                    l.is_inside
+                        && l.code == code
+                        && t.retired.is_some_and(|last| l.sequence <= last)
+                };
+                !t.is_pinned && t.linked_from.is_empty() && !self.live.iter().any(can_return)
             });
             let Some(position) = position else { break };
             let pointer = self.retired.swap_remove(position);

@@ -39,6 +39,7 @@ reasons! {
     CalleeChanged "callee-changed" "the function called is not the one seen before";
     NotLooping "not-looping" "the recording came to no loop that it could link to";
     TypesUnstable "types-unstable" "a variable changes its type from one iteration to the next in a way that cannot be carried";
+    UnheldConstant "unheld-constant" "an object that the trace would name can neither be kept alive by it nor tell of its death";
     WorldChanged "world-changed" "tools, code or assumptions changed while a call-out ran during recording";
     GeneratorFrame "generator-frame" "the frame belongs to a generator or coroutine";
     BadCode "bad-code" "the code object's bytecode is not what a compiler produces";

@@ -242,6 +242,11 @@ pub fn of(callable: u64) -> Option<Known> {
     })
 }
 
+/// Whether a reference to an object is kept for ever, since it is on the list.
+pub fn is_kept(o: u64) -> bool {
+    of(o).is_some() || array_type() == Some(o)
+}
+
 /// The entry that all Python functions have unless somebody has set another: seen in one that is made for it.
 pub fn function_entry() -> Option<u64> {
     static ENTRY: OnceLock<Option<u64>> = OnceLock::new();

@@ -6,6 +6,7 @@
 
 mod call;
 pub mod helpers;
+pub mod hold;
 pub mod known;
 pub mod object;
 

@@ -224,6 +224,27 @@ pub fn exhausted_mark() -> Option<u64> {
     (!mark.is_null()).then(|| bits(mark))
 }
 
+/// An empty tuple and an empty dict, borrowed, that stand for what a call has unpacked; nobody else ever has the dict. `None`: no
+/// memory.
+pub fn nothing_to_unpack() -> Option<[u64; 2]> {
+    static DICT: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
+    // SAFETY: both are kept for ever (there is one empty tuple); the GIL is held, and nobody is to know of a refusal.
+    unsafe {
+        let mut dict = DICT.load(Ordering::Relaxed);
+        if dict.is_null() {
+            dict = ffi::PyDict_New();
+            DICT.store(dict, Ordering::Relaxed);
+        }
+        let tuple = ffi::PyTuple_New(0);
+        if dict.is_null() || tuple.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        decref(tuple);
+        Some([tuple, dict].map(bits))
+    }
+}
+
 /// A new reference to that object, or null with an exception set.
 pub(super) fn exhausted() -> *mut PyObject {
     // SAFETY: the mark is a live object, kept for ever.
@@ -442,16 +463,19 @@ fn object_new() -> Option<ffi::newfunc> {
 
 /// As [`type_lookup`], by the text of the name.
 pub fn lookup_name(class: u64, name: &CStr) -> u64 {
-    // SAFETY: a terminated string; what the class has lives on when the name is released.
+    // What the class has lives on when the name is released.
+    interned(name).map_or(0, |name| type_lookup(class, bits(name.as_ptr())))
+}
+
+/// An interned string; `None` if there is no memory.
+pub fn interned(name: &CStr) -> Option<Owned> {
+    // SAFETY: a terminated string; the GIL is held.
     unsafe {
-        let name = ffi::PyUnicode_InternFromString(name.as_ptr());
-        if name.is_null() {
+        let name = Owned::from_raw(ffi::PyUnicode_InternFromString(name.as_ptr()));
+        if name.is_none() {
             ffi::PyErr_Clear();
-            return 0;
         }
-        let found = type_lookup(class, bits(name));
-        decref(name);
-        found
+        name
     }
 }
 

@@ -4,6 +4,8 @@
 //! class and on the interpreter: in a slot, in the instance (3.13), or in a table that the word before the instance points to
 //! (3.12).
 
+use std::ffi::CStr;
+
 use serigraph_cpython::bytecode::Opcode;
 use serigraph_cpython::layout;
 use serigraph_cpython::version::Minor;
@@ -13,6 +15,7 @@ use serigraph_uops::Uop;
 use super::frame::Release;
 use super::{Recorder, Stop};
 use crate::host::helpers::Helper;
+use crate::host::hold;
 use crate::host::object::{self, Attribute, Kept};
 
 /// An attribute that has been found.
@@ -121,8 +124,40 @@ impl Recorder<'_> {
         let Some((version, value)) = object::class_attribute(class, name) else {
             return Ok(None);
         };
+        if !self.depend_on_class(class, name)? {
+            return Ok(None);
+        }
         self.guard_version(class, version)?;
         self.kept_constant(value).map(Some)
+    }
+
+    /// Relies on what a class, or a base of it, has under a name. The guard of the version tells that it is so still; who relies on it
+    /// is told before the class lets go of it. False, with nothing done: it is a plain value that has changed before.
+    pub(super) fn depend_on_class(&mut self, class: u64, name: u64) -> Result<bool, Stop> {
+        let value = object::type_lookup(class, name);
+        let dict = hold::class_holder(class, name, value).map_err(|()| self.unsupported())?;
+        if dict == 0 {
+            return Ok(true);
+        }
+        let is_volatile = self
+            .world
+            .is_volatile(object::pointer(dict), object::pointer(name));
+        // A method that was replaced is hardly replaced all the time.
+        if is_volatile && !object::is_descriptor(value) {
+            return Ok(false);
+        }
+        self.keep(dict);
+        self.depend_on_item(dict, name, value);
+        Ok(true)
+    }
+
+    /// The same for a special method.
+    pub(super) fn depend_on_special(&mut self, class: u64, name: &CStr) -> Result<(), Stop> {
+        let Some(name) = object::interned(name) else {
+            return Err(self.unsupported());
+        };
+        self.depend_on_class(class, object::address(name.as_ptr()))?;
+        Ok(())
     }
 
     /// A method of a built-in type that cannot change: the guard on the type is all it takes.
@@ -193,6 +228,9 @@ impl Recorder<'_> {
         };
         let is_plain = attribute.in_class != 0 && !object::is_descriptor(attribute.in_class);
         if !(is_there || is_plain || (is_function && is_method)) {
+            return Ok(None);
+        }
+        if !is_there && !self.depend_on_class(class, name)? {
             return Ok(None);
         }
         self.guard_class(owner, class, attribute.version)?;

@@ -191,15 +191,16 @@ impl Recorder<'_> {
         )
     }
 
-    /// Guards that a value is the object that it is in this recording, which is kept alive; it is a constant then.
+    /// Guards that a value is the object that it is in this recording; it is a constant then.
     pub(super) fn guard_identity(&mut self, value: ValueId) -> Result<(), Stop> {
         if !self.fact(value).constant {
             let bits = self.bits(value);
             self.keep(bits);
             self.emit(Uop::GuardIs, &[value], bits)?;
+            // Known functions of C are never freed, and a class that is called is held by what it makes.
+            let passing = self.type_of(value) == self.types.function;
             let fact = self.fact_mut(value);
-            fact.constant = true;
-            fact.not_null = true;
+            (fact.constant, fact.passing, fact.not_null) = (true, passing, true);
         }
         Ok(())
     }

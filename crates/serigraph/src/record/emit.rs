@@ -1,5 +1,6 @@
 //! Emitting uops and evaluating them; snapshots; the precautions around code that could look at frames.
 
+use serigraph_cpython::Owned;
 use serigraph_trace::eval::{Step, step};
 use serigraph_trace::ir::{FrameState, Inst, SlotValue, Snapshot, SnapshotId, ValueId};
 use serigraph_uops::{Effects, Exit, Reason, Uop};
@@ -116,13 +117,30 @@ impl Recorder<'_> {
         Ok(value)
     }
 
-    /// A constant object that the trace keeps alive.
+    /// A constant object that is alive as long as the trace is valid, and held by others until they tell that they let go of it.
     pub(super) fn kept_constant(&mut self, address: u64) -> Result<ValueId, Stop> {
         self.keep(address);
+        if object::type_address(address) == self.types.function {
+            self.held.push(address);
+        }
         self.constant(address)
     }
 
-    /// Keeps an object alive as long as the trace.
+    /// A function that is alive as long as the trace is valid, but may be let go of at any time.
+    pub(super) fn passing_constant(&mut self, address: u64) -> Result<ValueId, Stop> {
+        self.keep(address);
+        let value = self.constant(address)?;
+        self.fact_mut(value).passing = true;
+        Ok(value)
+    }
+
+    /// How many references to an object the recording has for itself.
+    pub(super) fn kept(&self, address: u64) -> u64 {
+        let is_it = |kept: &&Owned| object::address(kept.as_ptr()) == address;
+        self.constants.iter().filter(is_it).count() as u64
+    }
+
+    /// Has an object alive as long as the trace is valid: what becomes of the recording decides who holds it then.
     pub(super) fn keep(&mut self, address: u64) {
         if address != 0 && !object::immortal(address) {
             self.constants.extend(object::owned(address));

@@ -93,6 +93,8 @@ pub(super) struct Fact {
     pub epoch: u32,
     /// It is a constant: its bits are the same in every run.
     pub constant: bool,
+    /// A constant that others may let go of while the trace has a reference, which is the last then.
+    pub passing: bool,
     /// It is immortal, so references to it are not counted: none are taken when it is pushed, none dropped when popped.
     pub immortal: bool,
     /// It is not null.
@@ -106,9 +108,17 @@ impl Fact {
         container: ValueId::NONE,
         epoch: 0,
         constant: false,
+        passing: false,
         immortal: false,
         not_null: false,
     };
+}
+
+impl Fact {
+    /// A constant of which a reference that the trace gives up is never the last.
+    pub(super) fn is_held(&self) -> bool {
+        self.constant && !self.passing
+    }
 }
 
 /// How a reference is given up.

@@ -71,7 +71,7 @@ impl Recorder<'_> {
         self.dict_value(builtins, name, entry)
     }
 
-    fn depend_on_item(&mut self, dict: u64, key: u64, value: u64) {
+    pub(super) fn depend_on_item(&mut self, dict: u64, key: u64, value: u64) {
         self.keep(key);
         let [dict, key, value] = [dict, key, value].map(object::pointer);
         self.depend(Dependency::Item { dict, key, value });

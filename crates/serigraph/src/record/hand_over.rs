@@ -64,19 +64,9 @@ impl Recorder<'_> {
     /// The call of a Python function with `*` and `**`.
     pub(super) fn hand_over_unpacked(&mut self, operands: u32) -> Result<(), Stop> {
         // The interpreter looks at the operands before it calls what will raise: they are of the right types.
-        // SAFETY: the GIL is held; the trace keeps the new objects.
-        let (tuple, dict) = unsafe { (ffi::PyTuple_New(0), ffi::PyDict_New()) };
-        let stand_ins = [tuple, dict].map(object::address);
-        for (stand_in, pointer) in stand_ins.into_iter().zip([tuple, dict]) {
-            if stand_in == 0 {
-                // SAFETY: the GIL is held.
-                unsafe { ffi::PyErr_Clear() };
-                return Err(self.abort(Reason::UnsupportedOperands));
-            }
-            self.keep(stand_in);
-            // SAFETY: the trace holds it now, if it is not immortal.
-            unsafe { serigraph_cpython::refs::decref(pointer) };
-        }
+        let Some(stand_ins) = object::nothing_to_unpack() else {
+            return Err(self.abort(Reason::UnsupportedOperands));
+        };
         let stack = self.take_operands(operands)?;
         let (callable, null) = match self.minor {
             Minor::V312 => (1, 0),

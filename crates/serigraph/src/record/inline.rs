@@ -17,8 +17,8 @@ use super::frame::{Frame, Place, Release, Slot};
 use super::request::Dependency;
 use super::{Recorder, Stop};
 use crate::host::helpers::Helper;
-use crate::host::known;
 use crate::host::object::{self, Function};
+use crate::host::{hold, known};
 
 /// Recursion levels that must be left when a function is inlined.
 const SPARE_RECURSION: i32 = 32;
@@ -28,8 +28,8 @@ const SPARE_RECURSION: i32 = 32;
 enum Source {
     /// An argument, by its place among all.
     Given(usize),
-    /// A constant.
-    Default(u64),
+    /// A default: the value, and its place among the defaults.
+    Default(u64, usize),
     /// The tuple of the positional arguments that are left over.
     Rest,
     /// An empty dict.
@@ -81,11 +81,12 @@ impl Recorder<'_> {
         Ok(false)
     }
 
-    /// Whether a function may be one of many that come and go, each with things of its own: a trace must not keep it alive.
+    /// Whether a function may be one of many that come and go, each with things of its own: a trace must not rely on it.
     fn is_passing(&self, function: u64) -> bool {
         // A variable and the operand stack hold it. At a side exit it may have been made before.
         const FEW: u64 = 2;
         self.made_functions.contains(&function)
+            || self.world.comes_and_goes(Function::of(function).code)
             || (self.header.is_none() && object::references(function) <= FEW)
     }
 
@@ -128,6 +129,9 @@ impl Recorder<'_> {
             }
             followed
         };
+        if init != 0 {
+            self.depend_on_special(class, c"__init__")?;
+        }
         self.guard_identity(call.callable)?;
         self.guard_version(class, version)?;
         let Some(followed) = followed else {
@@ -219,7 +223,20 @@ impl Recorder<'_> {
                     self.fact_mut(dict).exact_type = self.types.dict;
                     dict
                 }
-                _ => ValueId::NONE,
+                &Source::Default(value, _) if hold::is_data(value) => self.kept_constant(value)?,
+                &Source::Default(_, place) => {
+                    // The function holds it, and would tell if it got other defaults.
+                    let owner = match through {
+                        Through::Nothing => call.callable,
+                        _ => self.kept_constant(address)?,
+                    };
+                    let offset = layout().function.defaults as u64;
+                    let defaults = self.emit(Uop::LoadObject, &[owner], offset)?;
+                    let value = self.emit(Uop::TupleItemImm, &[defaults], place as u64)?;
+                    self.fact_mut(value).not_null = true;
+                    value
+                }
+                Source::Given(_) => ValueId::NONE,
             });
         }
         let caller = self.innermost();
@@ -249,7 +266,7 @@ impl Recorder<'_> {
             Through::Method(own) => {
                 self.take_reference(own)?;
                 args.push(own);
-                let function = self.kept_constant(address)?;
+                let function = self.passing_constant(address)?;
                 self.take_reference(function)?;
                 function
             }
@@ -282,10 +299,9 @@ impl Recorder<'_> {
         for (source, made) in sources.into_iter().zip(made) {
             slots.push(match source {
                 Source::Given(i) => args[i],
-                Source::Default(value) => {
-                    let value = self.kept_constant(value)?;
-                    self.take_reference(value)?;
-                    value
+                Source::Default(..) => {
+                    self.take_reference(made)?;
+                    made
                 }
                 Source::Rest | Source::NoKeywords => made,
             });
@@ -473,16 +489,16 @@ impl Recorder<'_> {
                 kinds.push((value, kind));
             }
         }
-        let function = self.frames[frame].function;
-        // A constant of the trace, so not the last reference to it.
-        kinds.push((
-            function,
-            if self.fact(function).immortal {
-                Release::Nothing
-            } else {
-                Release::Plain
-            },
-        ));
+        // The frame's own reference is no reason why it should not be the last.
+        let function = std::mem::replace(&mut self.frames[frame].function, ValueId::NONE);
+        let kind = self.release_kind(function, (frame, 0, self.frames[frame].locals));
+        self.frames[frame].function = function;
+        let kind = kind?;
+        let twin = |&(other, _): &(ValueId, Release)| self.bits(other) == self.bits(function);
+        if kind == Release::Plain && !self.fact(function).is_held() && kinds.iter().any(twin) {
+            return Err(self.unsupported());
+        }
+        kinds.push((function, kind));
         Ok(kinds)
     }
 
@@ -566,8 +582,9 @@ fn sources(function: &Function, given: usize, names: u64) -> Option<(Vec<Source>
         let defaults = object::size(function.defaults) as usize;
         for i in 0..defaults.min(parameters) {
             let slot = parameters - 1 - i;
-            let value = object::tuple_item(function.defaults, defaults - 1 - i);
-            sources[slot].get_or_insert(Source::Default(value));
+            let place = defaults - 1 - i;
+            let value = object::tuple_item(function.defaults, place);
+            sources[slot].get_or_insert(Source::Default(value, place));
         }
     }
     let mut sources: Vec<Source> = sources.into_iter().collect::<Option<_>>()?;

@@ -181,7 +181,7 @@ impl Recorder<'_> {
         let frame = self.innermost();
         let except = (frame, first.min(second), first.max(second));
         let apart = self.types.is_plain(exact)
-            || self.fact(old_second).constant
+            || self.fact(old_second).is_held()
             || self.fact(old_second).immortal;
         if apart || self.is_held(old_second, except, 3) {
             return Ok(kind_second);

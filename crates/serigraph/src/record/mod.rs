@@ -112,6 +112,8 @@ struct Recorder<'a> {
     epoch: u32,
     dependencies: Vec<Dependency>,
     constants: Vec<Owned>,
+    /// Functions (addresses) that others hold until they tell that they let go of them.
+    held: Vec<u64>,
     /// Heads of frames.
     images: Vec<FrameImage>,
     /// Inlined frames stand for others to see: what their locals hold there, outermost first.
@@ -178,6 +180,7 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         epoch: 0,
         dependencies: Vec::new(),
         constants: Vec::new(),
+        held: Vec::new(),
         images: Vec::new(),
         standing: Vec::new(),
         inline_depth: 0,
@@ -208,6 +211,7 @@ impl Recorder<'_> {
     /// Takes over a side trace's beginning.
     fn begin_side(&mut self, mut f0: Frame, side: Side) -> Result<(), Stop> {
         let Side {
+            parent: _,
             trace,
             params,
             ip,
@@ -314,6 +318,7 @@ impl Recorder<'_> {
                     object::type_address(bits)
                 };
                 fact.exact_type = if self.types.is_known(exact) { exact } else { 0 };
+                fact.passing = exact == self.types.function && !self.world.is_held(bits);
             }
             _ => fact.not_null = false,
         }
@@ -411,6 +416,7 @@ impl Recorder<'_> {
             values: self.values,
             dependencies: self.dependencies,
             constants: self.constants,
+            held: self.held,
             images: self.images,
             room: self.host.into_room(),
             inline_depth: self.inline_depth,

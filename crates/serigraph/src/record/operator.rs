@@ -90,6 +90,7 @@ impl Recorder<'_> {
         {
             return Ok(false);
         }
+        self.depend_on_special(class, name)?;
         self.guard_class(own, class, version)?;
         if class_a == class_b {
             self.guard_class(other, class, version)?;
@@ -111,7 +112,7 @@ impl Recorder<'_> {
                 let value = self.peek(below)?;
                 let fact = *self.fact(value);
                 let is_plain = self.types.is_plain(fact.exact_type)
-                    || fact.constant
+                    || fact.is_held()
                     || self.is_held(value, (frame, first, last), 3);
                 Ok(match (fact.immortal, is_plain) {
                     (true, _) => Release::Nothing,

@@ -22,6 +22,10 @@ pub trait World {
     fn is_reachable(&self, code: CodeRef, header: u32, slots: &dyn Fn(u32) -> u64) -> bool;
     /// Whether a function with this code may be inlined.
     fn may_inline(&self, code: CodeRef) -> bool;
+    /// Whether functions with this code have died while a trace relied on one.
+    fn comes_and_goes(&self, code: CodeRef) -> bool;
+    /// At a side exit: whether the traces before hold this function, a constant of theirs, as [`Recording::held`] says.
+    fn is_held(&self, function: u64) -> bool;
     /// Whether the value of a key in a globals, builtins or module dict has changed before, so that it is no constant.
     fn is_volatile(&self, dict: *mut PyObject, key: *mut PyObject) -> bool;
     /// Asked after each evaluated call: whether tools, layout, generation and the code of the running frame are unchanged.
@@ -42,6 +46,8 @@ pub enum Start {
 
 /// The beginning of a side trace.
 pub struct Side {
+    /// The number of the trace that has the exit.
+    pub parent: u32,
     /// The trace begun by [`serigraph_trace::side::side_entry`]: params, and the constants and boxes its slots hold.
     pub trace: Trace,
     /// The bits of each of its params, in order.
@@ -152,6 +158,8 @@ pub struct Recording {
     pub dependencies: Vec<Dependency>,
     /// Objects that are constants of the trace and have to live as long as it.
     pub constants: Vec<Owned>,
+    /// Functions among them (addresses) that are held by others until they tell that they let go of them.
+    pub held: Vec<u64>,
     /// Heads of frames that the trace copies.
     pub images: Vec<FrameImage>,
     /// Where frames of inlined functions may stand: to be kept until the recording has been left.

@@ -182,7 +182,7 @@ impl Recorder<'_> {
         for (i, &kind) in kinds.iter().enumerate().skip(1) {
             let value = self.peek(n - 1 - i as u32)?;
             let fact = *self.fact(value);
-            if kind != Release::Plain || self.types.is_plain(fact.exact_type) || fact.constant {
+            if kind != Release::Plain || self.types.is_plain(fact.exact_type) || fact.is_held() {
                 continue;
             }
             for j in 0..i {
@@ -232,7 +232,8 @@ impl Recorder<'_> {
         if fact.immortal {
             return Ok(Release::Nothing);
         }
-        if self.types.is_plain(fact.exact_type) || fact.constant || self.is_held(value, except, 3) {
+        if self.types.is_plain(fact.exact_type) || fact.is_held() || self.is_held(value, except, 3)
+        {
             return Ok(Release::Plain);
         }
         let exact = object::type_address(bits);
@@ -245,7 +246,7 @@ impl Recorder<'_> {
         } else {
             self.guard_not_null(value)?;
         }
-        if object::references(bits) > 1 {
+        if object::references(bits) > 1 + self.kept(bits) {
             self.emit(Uop::GuardShared, &[value], 0)?;
             return Ok(Release::Plain);
         }
@@ -270,7 +271,7 @@ impl Recorder<'_> {
         if depth == 0 || fact.container.is_none() || fact.epoch != self.epoch {
             return false;
         }
-        self.fact(fact.container).constant || self.is_held(fact.container, except, depth - 1)
+        self.fact(fact.container).is_held() || self.is_held(fact.container, except, depth - 1)
     }
 
     /// Gives up a reference that the trace owns.

@@ -83,6 +83,7 @@ impl Recorder<'_> {
             self.calls_through_c += u32::from(kind == InlinedKind::GetItem);
             return Ok(false);
         }
+        self.depend_on_special(class, name)?;
         self.guard_class(args[0], class, version)?;
         self.follow_special(method, args, kind)
     }

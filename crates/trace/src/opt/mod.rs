@@ -207,7 +207,7 @@ pub fn optimise_loop(
     }
     let start = options.report.map(|_| Instant::now());
     if options.passes.has(Pass::Refcount) {
-        refcount::run(&mut trace);
+        refcount::run(&mut trace, types);
         show("refcount", options, &trace, start)?;
     }
     let start = options.report.map(|_| Instant::now());
@@ -244,7 +244,7 @@ pub fn optimise_linear(
     }
     let start = options.report.map(|_| Instant::now());
     if options.passes.has(Pass::Refcount) {
-        refcount::run(&mut trace);
+        refcount::run(&mut trace, types);
         show("refcount", options, &trace, start)?;
     }
     let start = options.report.map(|_| Instant::now());
@@ -269,7 +269,7 @@ fn finish(
     })?;
     if passes.has(Pass::Refcount) {
         run_pass("refcount", options, work, |work| {
-            refcount::run(&mut work.trace)
+            refcount::run(&mut work.trace, types)
         })?;
     }
     if passes.has(Pass::Reuse) {

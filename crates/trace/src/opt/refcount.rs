@@ -8,12 +8,15 @@
 //! decref v0
 //! ```
 //!
-//! The owner is the trace itself (a constant, or another reference that it has), a slot that is not stored to in between, or
-//! the container that the value was loaded from, if nothing changes that. Code that may look at counts (any call) must
-//! not lie in between, unless the value is a constant, to which the trace has a reference of its own.
+//! The owner is another reference that the trace has, a slot that is not stored to in between, or the container that the value
+//! was loaded from, if nothing changes that. Code that may look at counts (any call) must not lie in between, unless the value
+//! is a constant. Constants are alive as long as the trace is valid, or running. But the trace holds references only to some: a
+//! cycle collector that runs meanwhile may find that nobody refers to the others, and empty them. Those that it could empty
+//! are no exception to the rule.
 //!
 //! Runs on the naive recording, before anything else: what is left of the decrefs of unknown objects may run any code.
 
+use super::HostTypes;
 use crate::ir::{Inst, SnapshotId, Trace, ValueId};
 use serigraph_uops::{Effects, Uop};
 
@@ -41,7 +44,8 @@ struct Pending {
     least: i32,
 }
 
-struct Scan {
+struct Scan<'a> {
+    types: &'a HostTypes,
     values: Vec<ValueState>,
     pending: Vec<Pending>,
     slots: Vec<ValueId>,
@@ -53,7 +57,7 @@ struct Scan {
 }
 
 /// Runs the pass.
-pub(super) fn run(trace: &mut Trace) {
+pub(super) fn run(trace: &mut Trace, types: &HostTypes) {
     if !trace.insts.iter().any(|inst| inst.uop == Uop::IncRef) {
         return;
     }
@@ -66,6 +70,7 @@ pub(super) fn run(trace: &mut Trace) {
         looked: 0,
     };
     let mut scan = Scan {
+        types,
         values: vec![fresh; count],
         pending: vec![
             Pending {
@@ -90,7 +95,7 @@ pub(super) fn run(trace: &mut Trace) {
     }
 }
 
-impl Scan {
+impl Scan<'_> {
     fn hold(&mut self, slot: u64, value: ValueId, at: u32) {
         let slot = slot as usize;
         if self.slots.len() <= slot {
@@ -221,7 +226,7 @@ impl Scan {
 
     /// Whether nothing can see the reference that the trace took at `start`.
     fn superfluous(&self, trace: &Trace, value: ValueId, start: u32, least: i32) -> bool {
-        if self.is_kept(trace, value) {
+        if self.is_kept(trace, value) && !self.can_be_cleared(trace, value) {
             return true;
         }
         if self.called > start || self.values[value.index()].looked > start {
@@ -230,10 +235,16 @@ impl Scan {
         least >= 2 || self.anchored(trace, value, start)
     }
 
-    /// Whether the trace itself keeps the object alive, or it cannot die.
+    /// Whether the object lives as long as the trace, or cannot die.
     fn is_kept(&self, trace: &Trace, value: ValueId) -> bool {
         let inst = trace.inst(value);
         inst.uop == Uop::BoxBool || (inst.uop == Uop::ConstObject && inst.imm != 0)
+    }
+
+    /// Whether a constant may be emptied by a collector that finds no reference to it.
+    fn can_be_cleared(&self, trace: &Trace, value: ValueId) -> bool {
+        let inst = trace.inst(value);
+        inst.uop == Uop::ConstObject && (self.types.can_be_cleared)(inst.imm)
     }
 
     /// Whether a slot or a container has owned the value since `start`.
