@@ -59,8 +59,6 @@ pub struct Job {
     pub held: Vec<u64>,
     /// Heads of frames that it copies.
     pub images: Vec<FrameImage>,
-    /// Levels of Python recursion it takes.
-    pub inline_depth: u32,
     /// The word that its guards look at.
     pub valid: ValidWord,
 }
@@ -525,7 +523,6 @@ fn install(id: TraceId, job: Job, front: Front) -> Result<TraceId, (Reason, Vec<
             entry_checks: entry_checks(&trace),
             link_checks: link_checks(&trace, &host_types()),
             guards_frame_object: guards_frame_object(&trace),
-            inline_depth: job.inline_depth,
             constants: job.constants,
             borrowed: job.borrowed,
             held: job.held,

@@ -148,11 +148,13 @@ pub fn has_room(thread: Thread) -> bool {
 }
 
 /// Why a trace may not be entered here and now.
-fn obstacle(thread: Thread, code: CodeRef, trace: &Compiled) -> Option<Reason> {
+fn obstacle(thread: Thread, code: CodeRef) -> Option<Reason> {
     if attach::is_watched_by_others(thread, code) {
         return Some(Reason::ToolsActive);
     }
-    if !has_room(thread) || thread.py_recursion_remaining() <= trace.inline_depth as i32 {
+    // As many levels as any trace takes: from this one others may be reached, also such that are made while it runs.
+    let levels = state::with(|s| s.options.limits.inline_depth) as i32;
+    if !has_room(thread) || thread.py_recursion_remaining() <= levels {
         return Some(Reason::NestedTooDeep);
     }
     None
@@ -187,7 +189,7 @@ fn poll_words(thread: Thread) -> [PollWord; 2] {
 /// # Safety
 /// As [`at_back_edge`]; the trace begins where the frame stands, and accepts it.
 unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled) -> Answer {
-    if let Some(reason) = obstacle(thread, code, trace) {
+    if let Some(reason) = obstacle(thread, code) {
         state::with(|s| s.stats.not_entered.count(reason));
         return Answer::GoOn;
     }

@@ -108,7 +108,7 @@ impl ValidWord {
 /// Where the names of a frame's code are looked up. One code object may run with different ones (`exec` of it in two namespaces, two
 /// functions made of it), and a trace has them as constants.
 ///
-/// The addresses alone tell: a dict that a trace relies on is kept alive by it, or throws it away when it dies.
+/// The addresses alone tell: a dict that a trace names throws it away when it dies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Home {
     globals: *mut ffi::PyObject,
@@ -175,8 +175,6 @@ pub struct Compiled {
     pub link_checks: Vec<SlotCheck>,
     /// It checks that no frame object of the running frame exists.
     pub guards_frame_object: bool,
-    /// Levels of Python recursion it takes at most.
-    pub inline_depth: u32,
     /// Objects in its code that it keeps alive.
     #[expect(dead_code, reason = "held, not read")]
     pub constants: Vec<Owned>,

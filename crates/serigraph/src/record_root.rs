@@ -101,7 +101,6 @@ pub unsafe fn finish(
         images,
         // Frames may stand in it until the recording has been left.
         room: _room,
-        inline_depth,
     } = recording;
     let plans = match plan_exit_at(&trace, trace.insts.len(), snapshot) {
         Ok(plans) => plans,
@@ -153,7 +152,6 @@ pub unsafe fn finish(
         borrowed: Vec::new(),
         held,
         images,
-        inline_depth,
         valid,
     };
     // What it relies on is checked again: leaving may have run anything.

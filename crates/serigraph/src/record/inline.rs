@@ -343,7 +343,6 @@ impl Recorder<'_> {
             kind,
         });
         self.frames.push(callee);
-        self.inline_depth = self.inline_depth.max(self.frames.len() as u32 - 1);
     }
 
     /// What an inlined function relies on: its code, and its defaults.

@@ -118,7 +118,6 @@ struct Recorder<'a> {
     images: Vec<FrameImage>,
     /// Inlined frames stand for others to see: what their locals hold there, outermost first.
     standing: Vec<Vec<ValueId>>,
-    inline_depth: u32,
     /// Functions made by the recording (addresses).
     made_functions: Vec<u64>,
     /// Calls of Python functions that were not followed inside.
@@ -183,7 +182,6 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         held: Vec::new(),
         images: Vec::new(),
         standing: Vec::new(),
-        inline_depth: 0,
         made_functions: Vec::new(),
         calls_through_c: 0,
     };
@@ -252,7 +250,6 @@ impl Recorder<'_> {
             frames.push(frame);
         }
         self.frames = frames;
-        self.inline_depth = self.frames.len() as u32 - 1;
         self.evaluate_beginning(params)?;
         if is_bad {
             return Err(self.abort(Reason::BadCode));
@@ -419,7 +416,6 @@ impl Recorder<'_> {
             held: self.held,
             images: self.images,
             room: self.host.into_room(),
-            inline_depth: self.inline_depth,
         }
     }
 

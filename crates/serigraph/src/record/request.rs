@@ -164,6 +164,4 @@ pub struct Recording {
     pub images: Vec<FrameImage>,
     /// Where frames of inlined functions may stand: to be kept until the recording has been left.
     pub room: Option<FrameRoom>,
-    /// The deepest inlining: entering the trace takes so many levels of Python recursion.
-    pub inline_depth: u32,
 }
