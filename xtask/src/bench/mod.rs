@@ -42,7 +42,7 @@ usage: cargo xtask bench [WHAT] [--python PATH] [--only NAME[,NAME]] [--rounds N
   cold           programs that end before anything is hot: imports, pip list, unittest, -c pass
   compile        nanoseconds for each recorded uop, by stage; instructions where there is valgrind
   scaling        what compiling costs as loops get longer and more
-  memory         peak of memory of the kernels
+  memory         peak of memory of the kernels; a process with eight workers forked
   threshold      cold programs and first calls of kernels at several thresholds
 
   report         write docs/performance.md and its charts from the latest results
