@@ -17,11 +17,11 @@ use serigraph_trace::link::link;
 use serigraph_trace::opt::{self, OptOptions};
 use serigraph_trace::regalloc::liveness::is_constant;
 use serigraph_trace::regalloc::{self, Allocation, Location};
-use serigraph_uops::Reason;
+use serigraph_uops::{Reason, Uop};
 
 use crate::dump::Stage;
 use crate::executor::{
-    Compiled, Executor, Exit, ExitState, Held, Home, Kind, ValidWord, entry_checks,
+    Compiled, Executor, Exit, ExitState, Held, Home, Kind, Words, entry_checks,
     guards_frame_object, link_checks, slots_of,
 };
 use crate::header::TraceId;
@@ -59,8 +59,8 @@ pub struct Job {
     pub held: Vec<u64>,
     /// Heads of frames that it copies.
     pub images: Vec<FrameImage>,
-    /// The word that its guards look at.
-    pub valid: ValidWord,
+    /// Words that its machine code has the addresses of.
+    pub words: Words,
 }
 
 /// Makes sure that there is memory for code, before anything is recorded; cold traces make room.
@@ -440,7 +440,7 @@ fn install(id: TraceId, job: Job, front: Front) -> Result<TraceId, (Reason, Vec<
     } = front;
     let mut outer = Some(job);
     state::with(|s| {
-        let Some(job) = outer.take() else {
+        let Some(mut job) = outer.take() else {
             unreachable!("taken once")
         };
         let began = processor_time();
@@ -507,6 +507,14 @@ fn install(id: TraceId, job: Job, front: Front) -> Result<TraceId, (Reason, Vec<
             Kind::Side { parent, .. } => s.traces.get(parent).map_or(id, |p| p.compiled.root),
         };
         let work = Work::of(&trace);
+        if job.kind == Kind::Root && !trace.insts.iter().any(|i| i.uop == Uop::CountTurn) {
+            job.words.turns = None;
+        }
+        // What a turn took in the interpreter, to be compared with what it takes now.
+        let pace = match (&job.words.turns, s.codes.get(&job.code.as_ptr().addr())) {
+            (Some(_), Some(data)) => data.find(job.ip).and_then(|header| header.pace.turn()),
+            _ => None,
+        };
         let texts = texts(s, id, &place, &job.trace, &trace, &allocation, &machine);
         let compiled = Rc::new(Compiled {
             id,
@@ -519,7 +527,7 @@ fn install(id: TraceId, job: Job, front: Front) -> Result<TraceId, (Reason, Vec<
             plans,
             exits,
             first_exit,
-            valid: job.valid,
+            words: job.words,
             entry_checks: entry_checks(&trace),
             link_checks: link_checks(&trace, &host_types()),
             guards_frame_object: guards_frame_object(&trace),
@@ -557,7 +565,7 @@ fn install(id: TraceId, job: Job, front: Front) -> Result<TraceId, (Reason, Vec<
             entered: 0,
             entered_before: 0,
             left: 0,
-            payoff: Payoff::new(work),
+            payoff: Payoff::new(work, pace),
         });
         if root != id
             && let Some(root) = s.traces.get_mut(root)

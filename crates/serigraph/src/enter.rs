@@ -12,10 +12,10 @@ use serigraph_cpython::tracemalloc;
 use serigraph_stencil::{self as stencil, Activation, Context, PollWord};
 use serigraph_uops::Reason;
 
-use crate::executor::{Compiled, slots_of};
+use crate::executor::{Compiled, TurnCounter, slots_of};
 use crate::exit::{self, InActivation};
 use crate::header::Due;
-use crate::payoff::Visit;
+use crate::payoff::{Measured, Visit};
 use crate::{attach, crash, log, record_root, side, state};
 
 /// What the monitoring callback is to tell the interpreter.
@@ -74,7 +74,11 @@ pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, heade
         let limits = &s.options.limits;
         let header = s.codes.entry(address).or_default().header(header, limits);
         if header.executors.is_empty() {
-            return Next::Record;
+            if header.is_due() {
+                return Next::Record;
+            }
+            header.pace.tick(frame.as_ptr().addr());
+            return Next::GoOn;
         }
         let ids: &[u32] = &header.executors;
         let mut reason = Reason::EntryTypes;
@@ -109,7 +113,8 @@ pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, heade
         match header.count() {
             Due::Wait => Next::GoOn,
             Due::Never => Next::Disable,
-            Due::Look => Next::Record,
+            Due::Look if header.is_due() => Next::Record,
+            Due::Look => Next::GoOn,
         }
     });
     match next {
@@ -204,6 +209,8 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
         (sequence, visit, s.stats.entries)
     });
     log!(Trace, "into trace {}", trace.id);
+    let turns = || trace.words.turns.as_ref().map(TurnCounter::turns);
+    let turns_before = turns();
     let context = Context {
         polls: poll_words(thread),
         current_frame: thread.current_frame_address(),
@@ -224,6 +231,9 @@ unsafe fn enter(thread: Thread, frame: FramePtr, code: CodeRef, trace: &Compiled
                     sequence,
                     entries,
                     inside: visit.and_then(Visit::ended),
+                    turns: turns()
+                        .zip(turns_before)
+                        .map(|(now, then)| now.wrapping_sub(then)),
                 };
                 on_exit(thread, frame, code, visit, activation)
             },
@@ -242,19 +252,26 @@ struct Visited {
     entries: u64,
     /// How long it took, if that was measured.
     inside: Option<Duration>,
+    /// How many turns its loop made, if that is counted.
+    turns: Option<u64>,
 }
 
-/// A visit to a root trace was measured, which began when there had been so many entries: a trace that does not pay is thrown
-/// away. The time of a visit that others were nested in is mostly theirs, and counts for nothing.
+/// A visit to a root trace was measured and left for good, for this reason: a trace that does not pay is thrown away.
 #[cold]
-fn measured(trace: u32, inside: Duration, entries: u64) {
+fn measured(visit: &Visited, inside: Duration, reason: Reason) {
+    let trace = visit.trace;
     state::with(|s| {
-        let is_own = s.stats.entries == entries;
-        let inside = if is_own { inside } else { Duration::ZERO };
+        // A loop that has ended was left between two turns, any other in the middle of one.
+        let rest = u64::from(reason != Reason::LoopEnded);
+        let measured = Measured {
+            inside,
+            half_turns: visit.turns.map(|turns| 2 * turns + rest),
+            is_nested: s.stats.entries != visit.entries,
+        };
         let Some(executor) = s.traces.get_mut(trace) else {
             return;
         };
-        if executor.retired.is_some() || executor.payoff.left(inside) {
+        if executor.retired.is_some() || executor.payoff.left(measured) {
             return;
         }
         // Where traces of other trees go on in this one, its loop is worth more than the visits from here.
@@ -281,7 +298,7 @@ unsafe fn on_exit(
     visit: Visited,
     activation: &Activation,
 ) -> bool {
-    let (trace, index, hot, is_final) = state::with(|s| {
+    let (trace, index, hot, reason, is_final) = state::with(|s| {
         s.traces.leave(visit.sequence);
         let Some((trace, index)) = s.traces.exit(activation.exit as u32) else {
             // Machine code cannot leave by an exit that does not exist; nothing sensible is left to be done.
@@ -293,17 +310,18 @@ unsafe fn on_exit(
         let hot = exit.counter >= exit.due && trace.retired.is_none();
         let is_final = exit.due == u32::MAX;
         let trace = trace.compiled.clone();
-        s.stats.exits.count(trace.exits[index as usize].reason);
+        let reason = trace.exits[index as usize].reason;
+        s.stats.exits.count(reason);
         log!(
             Trace,
             "out of trace {} by exit {index}, {}",
             trace.id,
             trace.exits[index as usize].at
         );
-        (trace, index, hot, is_final)
+        (trace, index, hot, reason, is_final)
     });
     if let Some(inside) = visit.inside.filter(|_| is_final) {
-        measured(visit.trace, inside, visit.entries);
+        measured(&visit, inside, reason);
     }
     // SAFETY: by the caller's promise.
     let handled = unsafe {

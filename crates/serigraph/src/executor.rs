@@ -105,6 +105,31 @@ impl ValidWord {
     }
 }
 
+/// How many turns the loop of a root trace has made in machine code, in the whole tree; counted where the loop calls something
+/// (see [`crate::payoff`]). Its address is in the machine code.
+#[derive(Clone, Debug, Default)]
+pub struct TurnCounter(Rc<Cell<u64>>);
+
+impl TurnCounter {
+    /// Its address.
+    pub fn address(&self) -> *const u64 {
+        self.0.as_ptr()
+    }
+    /// The turns so far.
+    pub fn turns(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// The words in memory that the machine code of a trace looks at or writes.
+#[derive(Debug, Default)]
+pub struct Words {
+    /// Whether its assumptions hold.
+    pub valid: ValidWord,
+    /// The turns of its root's loop, if they are counted.
+    pub turns: Option<TurnCounter>,
+}
+
 /// Where the names of a frame's code are looked up. One code object may run with different ones (`exec` of it in two namespaces, two
 /// functions made of it), and a trace has them as constants.
 ///
@@ -167,8 +192,8 @@ pub struct Compiled {
     pub first_exit: u32,
     /// Its machine code.
     pub machine: serigraph_emit::Compiled,
-    /// Whether its assumptions hold.
-    pub valid: ValidWord,
+    /// Words that its machine code has the addresses of.
+    pub words: Words,
     /// What the slots of f0 must hold for its first guards to hold.
     pub entry_checks: Vec<SlotCheck>,
     /// What they must hold at the header for its loop to be linked to.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serigraph_cpython::bytecode::ValidatedCode;
 
 use crate::limits::Limits;
+use crate::pace::{self, Pace};
 use crate::payoff::Entries;
 
 /// The number of a trace; never used again for another.
@@ -31,6 +32,8 @@ pub struct Header {
     pub executors: Vec<TraceId>,
     /// Whether they are entered.
     pub entries: Entries,
+    /// How long a turn takes in the interpreter.
+    pub pace: Pace,
 }
 
 /// What a header's count asks for.
@@ -38,7 +41,7 @@ pub struct Header {
 pub enum Due {
     /// Nothing yet.
     Wait,
-    /// More than counting: a recording, or a trace to be entered.
+    /// More than counting: a clock to be read, a recording, or a trace to be entered.
     Look,
     /// Its events may be switched off.
     Never,
@@ -56,6 +59,7 @@ impl Header {
             blacklisted: false,
             executors: Vec::new(),
             entries: Entries::default(),
+            pace: Pace::default(),
         }
     }
 
@@ -70,17 +74,23 @@ impl Header {
             };
         }
         self.counter = self.counter.saturating_add(1);
-        if self.counter >= self.due {
+        if self.counter.saturating_add(pace::watched(self.due)) >= self.due {
             Due::Look
         } else {
             Due::Wait
         }
     }
 
+    /// Whether it is to be recorded now, not just to be looked at.
+    pub fn is_due(&self) -> bool {
+        self.counter >= self.due
+    }
+
     /// A recording from here gave no trace: the next waits longer, and after the last none is made.
     pub fn failed(&mut self, limits: &Limits) {
         self.attempts += 1;
         self.counter = 0;
+        self.pace.clear();
         if self.attempts >= limits.header_attempts {
             self.blacklisted = true;
         } else {

@@ -18,6 +18,7 @@ mod log;
 mod module;
 mod native;
 mod options;
+mod pace;
 mod payoff;
 mod raise;
 mod record;

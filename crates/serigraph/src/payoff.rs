@@ -1,8 +1,10 @@
 //! Whether entering a trace pays: what its machine code gains has to be more than what going in and out costs.
 //!
 //! A loop that ends after two or three turns, or a trace whose guards fail as soon as it is entered, is run faster by the
-//! interpreter. How many turns a trace makes cannot be counted without slowing the loop, so the time spent inside is measured,
-//! at one entry in [`SAMPLE_EVERY`], and what the interpreter would have needed is estimated from it.
+//! interpreter. So the time spent inside is measured, at first always, then at one entry in [`SAMPLE_EVERY`]. Where the loop calls something its turns
+//! are counted ([`TurnCounter`](crate::executor::TurnCounter)), and the interpreter would have needed for each what it did
+//! before the loop was compiled ([`Pace`](crate::pace::Pace)). Counting would slow loops that call nothing: for those, what the
+//! interpreter would have needed is estimated from the time spent inside.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +12,9 @@ use serigraph_trace::ir::Trace;
 
 /// One entry in so many is measured: reading the clock twice costs as much as a short visit.
 const SAMPLE_EVERY: u32 = 4;
+
+/// So many entries are all measured: what does not pay is to be found out soon.
+const MEASURED_FIRST: u32 = 2 * SAMPLES;
 
 /// Measured entries after which it is decided. Those are not counted that left by an exit which may still get a side trace.
 const SAMPLES: u32 = 48;
@@ -45,6 +50,11 @@ impl Work {
         work
     }
 
+    /// Whether nothing is called.
+    pub fn is_pure(self) -> bool {
+        self.calls + self.leaves == 0
+    }
+
     /// How much longer the interpreter needs, in per cent: three times as long for what is not called. An unknown call takes as long
     /// as some sixty instructions, a short one as twenty.
     fn gain_percent(self) -> i64 {
@@ -58,6 +68,8 @@ impl Work {
 pub struct Payoff {
     /// What its tree does.
     work: Work,
+    /// Nanoseconds that the interpreter needed for a turn, if turns are counted.
+    pace: Option<i64>,
     /// Entries, measured or not.
     entries: u32,
     /// Entries that were measured.
@@ -70,15 +82,33 @@ pub struct Payoff {
 #[derive(Clone, Copy, Debug)]
 pub struct Visit(Option<Instant>);
 
+/// A visit that was measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Measured {
+    /// How long it took.
+    pub inside: Duration,
+    /// Halves of turns, if they are counted: the last may have been left in the middle.
+    pub half_turns: Option<u64>,
+    /// Other traces were entered meanwhile.
+    pub is_nested: bool,
+}
+
 impl Payoff {
     /// For a new trace.
-    pub fn new(work: Work) -> Payoff {
+    pub fn new(work: Work, pace: Option<Duration>) -> Payoff {
+        let pace = pace.map(|turn| i64::try_from(turn.as_nanos()).unwrap_or(i64::MAX));
         Payoff {
             work,
+            pace,
             entries: 0,
             samples: 0,
             gained: 0,
         }
+    }
+
+    /// Whether the interpreter's turns were measured too, so that the judgement is no estimate.
+    pub fn is_comparison(&self) -> bool {
+        self.pace.is_some()
     }
 
     /// A side trace belongs to it now: visits get longer, so what was measured counts no more.
@@ -93,14 +123,24 @@ impl Payoff {
     #[inline]
     pub fn enter(&mut self) -> Visit {
         self.entries = self.entries.wrapping_add(1);
-        let is_sample = self.entries.is_multiple_of(SAMPLE_EVERY);
+        let is_sample = self.entries <= MEASURED_FIRST || self.entries.is_multiple_of(SAMPLE_EVERY);
         Visit(is_sample.then(Instant::now))
     }
 
     /// A measured visit has ended. False if the trace does not pay.
-    pub fn left(&mut self, inside: Duration) -> bool {
-        let inside = i64::try_from(inside.as_nanos()).unwrap_or(i64::MAX);
-        let gain = inside.saturating_mul(self.work.gain_percent()) / 100;
+    pub fn left(&mut self, visit: Measured) -> bool {
+        let inside = i64::try_from(visit.inside.as_nanos()).unwrap_or(i64::MAX);
+        let gain = match (self.pace, visit.half_turns) {
+            (Some(pace), Some(halves)) => {
+                let halves = i64::try_from(halves).unwrap_or(i64::MAX);
+                let interpreted = pace.saturating_mul(halves) / 2;
+                // When another process or thread ran meanwhile, that is not the trace's doing.
+                (interpreted - inside).max(-interpreted - pace)
+            }
+            // The time of a visit that others were nested in is mostly theirs.
+            _ if visit.is_nested => 0,
+            _ => inside.saturating_mul(self.work.gain_percent()) / 100,
+        };
         self.gained = self.gained.saturating_add(gain - ENTRY_NS);
         self.samples += 1;
         if self.samples < SAMPLES {
@@ -176,10 +216,19 @@ mod tests {
         leaves: 0,
     };
 
+    /// A visit without others in it, whose turns are not counted.
+    fn visit(inside: Duration) -> Measured {
+        Measured {
+            inside,
+            half_turns: None,
+            is_nested: false,
+        }
+    }
+
     /// The decision after so many visits of this length.
     fn pays(visits: u32, inside: Duration, work: Work) -> bool {
-        let mut payoff = Payoff::new(work);
-        (0..visits).fold(true, |_, _| payoff.left(inside))
+        let mut payoff = Payoff::new(work, None);
+        (0..visits).fold(true, |_, _| payoff.left(visit(inside)))
     }
 
     #[test]
@@ -192,12 +241,12 @@ mod tests {
 
     #[test]
     fn a_tree_that_grows_is_not_judged() {
-        let mut payoff = Payoff::new(OWN);
+        let mut payoff = Payoff::new(OWN, None);
         for _ in 1..SAMPLES {
-            payoff.left(Duration::ZERO);
+            payoff.left(visit(Duration::ZERO));
         }
         payoff.grow(OWN);
-        assert!(payoff.left(Duration::ZERO));
+        assert!(payoff.left(visit(Duration::ZERO)));
     }
 
     #[test]
@@ -208,12 +257,43 @@ mod tests {
     }
 
     #[test]
-    fn one_long_visit_pays_for_many_short_ones() {
-        let mut payoff = Payoff::new(OWN);
-        for _ in 1..SAMPLES {
-            payoff.left(Duration::ZERO);
+    fn where_turns_are_counted_the_interpreter_is_compared_with() {
+        let compared = |turns: u64, inside: u64| {
+            let mut payoff = Payoff::new(CALLS, Some(Duration::from_nanos(1000)));
+            let visit = Measured {
+                inside: Duration::from_nanos(inside),
+                half_turns: Some(2 * turns),
+                is_nested: true,
+            };
+            (0..SAMPLES).fold(true, |_, _| payoff.left(visit))
+        };
+        assert!(compared(10, 9_000));
+        assert!(!compared(10, 10_000));
+        assert!(!compared(0, 10));
+    }
+
+    #[test]
+    fn what_else_runs_meanwhile_is_not_held_against_a_trace() {
+        let mut payoff = Payoff::new(CALLS, Some(Duration::from_nanos(1000)));
+        let visit = |inside| Measured {
+            inside: Duration::from_nanos(inside),
+            half_turns: Some(20),
+            is_nested: false,
+        };
+        payoff.left(visit(50_000_000));
+        for _ in 2..SAMPLES {
+            payoff.left(visit(5_000));
         }
-        assert!(payoff.left(Duration::from_micros(10)));
+        assert!(payoff.left(visit(5_000)));
+    }
+
+    #[test]
+    fn one_long_visit_pays_for_many_short_ones() {
+        let mut payoff = Payoff::new(OWN, None);
+        for _ in 1..SAMPLES {
+            payoff.left(visit(Duration::ZERO));
+        }
+        assert!(payoff.left(visit(Duration::from_micros(10))));
     }
 
     #[test]
@@ -226,8 +306,9 @@ mod tests {
     }
 
     #[test]
-    fn one_entry_in_many_is_measured() {
-        let mut payoff = Payoff::new(OWN);
+    fn after_the_first_one_entry_in_many_is_measured() {
+        let mut payoff = Payoff::new(OWN, None);
+        assert!((0..MEASURED_FIRST).all(|_| payoff.enter().ended().is_some()));
         let measured = (0..SAMPLE_EVERY * 3).filter(|_| payoff.enter().ended().is_some());
         assert_eq!(measured.count(), 3);
     }

@@ -10,9 +10,9 @@ use serigraph_uops::Reason;
 
 use crate::compile::{self, Job};
 use crate::enter::{self, Answer};
-use crate::executor::{Kind, ValidWord};
+use crate::executor::{Kind, TurnCounter, ValidWord, Words};
 use crate::exit::{self, Recorded};
-use crate::record::{Abort, Outcome, Recording, Start};
+use crate::record::{Abort, Outcome, Recording, Start, Turns};
 use crate::{attach, log, recording, state};
 
 /// Records and compiles the loop at a header, where the frame stands.
@@ -39,11 +39,23 @@ pub unsafe fn record(thread: Thread, frame: FramePtr, code: CodeRef, header: u32
         fail(code, header, code, header, reason);
         return Answer::GoOn;
     }
+    let counter = TurnCounter::default();
+    let turns = Turns {
+        header,
+        word: counter.address(),
+        if_it_calls: true,
+    };
     let valid = ValidWord::default();
     // SAFETY: by the caller's promise; the frame stands at the header.
     let handled = enter::outside_callback(thread, || unsafe {
-        let Some(recording) = recording::record(thread, frame, code, Start::Header(header), &valid)
-        else {
+        let Some(recording) = recording::record(
+            thread,
+            frame,
+            code,
+            Start::Header(header),
+            &valid,
+            Some(turns),
+        ) else {
             fail(code, header, code, header, Reason::BadCode);
             return true;
         };
@@ -54,7 +66,10 @@ pub unsafe fn record(thread: Thread, frame: FramePtr, code: CodeRef, header: u32
             recording,
             Origin::Header(header),
             Vec::new(),
-            valid,
+            Words {
+                valid,
+                turns: Some(counter),
+            },
         )
     });
     if handled { Answer::GoOn } else { Answer::Raise }
@@ -88,7 +103,7 @@ pub unsafe fn finish(
     recording: Recording,
     origin: Origin,
     entry: Vec<Location>,
-    valid: ValidWord,
+    words: Words,
 ) -> bool {
     let Recording {
         outcome,
@@ -152,7 +167,7 @@ pub unsafe fn finish(
         borrowed: Vec::new(),
         held,
         images,
-        valid,
+        words,
     };
     // What it relies on is checked again: leaving may have run anything.
     if let Err((reason, constants)) = compile::compile(job) {

@@ -12,7 +12,7 @@ use serigraph_cpython::{ffi, poll};
 use crate::attach;
 use crate::executor::{Kind, ValidWord};
 use crate::header::TraceId;
-use crate::record::{self, Recording, Request, Start, World};
+use crate::record::{self, Recording, Request, Start, Turns, World};
 use crate::state;
 
 /// The checked bytecode of a code object, from the cache or now.
@@ -148,6 +148,7 @@ pub unsafe fn record(
     code: CodeRef,
     start: Start,
     valid: &ValidWord,
+    turns: Option<Turns>,
 ) -> Option<Recording> {
     let checked = validated(code)?;
     let address = thread.as_ptr().addr();
@@ -166,6 +167,7 @@ pub unsafe fn record(
         max_uops,
         max_inline_depth,
         valid_word: valid.address(),
+        turns,
         world: &world,
         stop_after: state::with(|s| {
             // The stops go through all lengths in turn.

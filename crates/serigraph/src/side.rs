@@ -10,9 +10,9 @@ use serigraph_trace::regalloc::Location;
 use serigraph_trace::side::{SideEntry, side_entry};
 use serigraph_uops::Reason;
 
-use crate::executor::{Compiled, ValidWord};
+use crate::executor::{Compiled, ValidWord, Words};
 use crate::exit::{self, InActivation, Values};
-use crate::record::{Side, SideFrame, Start};
+use crate::record::{Side, SideFrame, Start, Turns};
 use crate::record_root::{self, Origin};
 use crate::{attach, compile, enter, log, recording, state};
 
@@ -141,7 +141,19 @@ pub unsafe fn record(
             slots: state.slots.iter().map(|s| (s.slot, s.value)).collect(),
         })
         .collect();
-    let valid = ValidWord::default();
+    let (turns, header) = state::with(|s| {
+        let root = s.traces.get(parent.root).map(|root| &root.compiled);
+        root.map_or((None, 0), |root| (root.words.turns.clone(), root.ip))
+    });
+    let words = Words {
+        valid: ValidWord::default(),
+        turns,
+    };
+    let counted = words.turns.as_ref().map(|counter| Turns {
+        header,
+        word: counter.address(),
+        if_it_calls: false,
+    });
     let start = Start::Side(Side {
         parent: parent.id,
         trace,
@@ -151,7 +163,9 @@ pub unsafe fn record(
         inlined,
     });
     // SAFETY: by the caller's promise; the activation holds what the trace's beginning says.
-    let Some(recording) = (unsafe { recording::record(thread, frame, code, start, &valid) }) else {
+    let Some(recording) =
+        (unsafe { recording::record(thread, frame, code, start, &words.valid, counted) })
+    else {
         record_root::failed(code, origin(parent, index, ip), code, ip, Reason::BadCode);
         let plan = parent.plans.plan(exit.plan);
         // SAFETY: by the caller's promise; nothing was recorded.
@@ -166,7 +180,7 @@ pub unsafe fn record(
             recording,
             origin(parent, index, ip),
             locations,
-            valid,
+            words,
         )
     }
 }

@@ -168,6 +168,7 @@ impl State {
             if self.traces.is_live(compiled.code.as_ptr().addr()) {
                 compiled.take_borrowed();
             }
+            let is_comparison = trace.payoff.is_comparison();
             log!(
                 Info,
                 "trace {id} at {}:{} thrown away: {}",
@@ -182,8 +183,11 @@ impl State {
                         && let Some(header) = data.find_mut(compiled.ip)
                     {
                         if reason == Reason::NotPaying {
-                            // It will hardly pay the next time.
-                            header.attempts += 1;
+                            // It will hardly pay the next time; where turns were compared, not at all.
+                            header.attempts += match is_comparison {
+                                true => self.options.limits.header_attempts,
+                                false => 1,
+                            };
                         }
                         header.discarded(id, &self.options.limits);
                     }

@@ -213,7 +213,7 @@ impl Traces {
             return false;
         };
         trace.retired = Some(sequence);
-        trace.compiled.valid.break_it();
+        trace.compiled.words.valid.break_it();
         let pointer = NonNull::from(trace);
         self.retired.push(pointer);
         true

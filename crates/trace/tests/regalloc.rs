@@ -52,6 +52,7 @@ fn world() -> World {
         objects: vec![0x10000, 0x10040, 0x10080],
         bool_table: 0x6000,
         valid_word: 0x7000,
+        counter: 0x7100,
         helpers: [vec![0], vec![1], vec![2], vec![3], vec![4]],
     }
 }

@@ -79,6 +79,13 @@ pub unsafe fn guard_valid() -> Option<()> {
 }
 
 #[inline(always)]
+pub unsafe fn count_turn() {
+    let word = imm64() as Object;
+    // SAFETY: the host gave the address of the word.
+    unsafe { store::<u64>(word, 0, load::<u64>(word, 0).wrapping_add(1)) };
+}
+
+#[inline(always)]
 pub unsafe fn frame_slot(v: Object) {
     // SAFETY: the immediate operand is an offset in the room for frames.
     unsafe {

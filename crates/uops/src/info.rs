@@ -100,6 +100,8 @@ impl Effects {
     pub const FLOAT_BOX: Effects = Effects(1 << 9);
     /// The frames of inlined functions that stand for others to see, and which frame is the current one.
     pub const FRAMES: Effects = Effects(1 << 10);
+    /// Counters of turns, which machine code never reads.
+    pub const TURNS: Effects = Effects(1 << 11);
     /// Runs code that may do anything: Python code, finalisers, frame inspection, giving up the GIL.
     pub const ESCAPE: Effects = Effects(1 << 15);
     /// Everything: what an escaping uop reads and writes.

@@ -69,6 +69,7 @@ const VALIDITY: Effects = Effects::VALIDITY;
 const ARGS: Effects = Effects::ARGS;
 const FLOAT_BOX: Effects = Effects::FLOAT_BOX;
 const FRAMES: Effects = Effects::FRAMES;
+const TURNS: Effects = Effects::TURNS;
 const ALL: Effects = Effects::ALL;
 /// What a C function on the explicit list may touch: objects and counts, but no frame and no Python code.
 const LEAF: Effects = Effects(SHAPE.0 | ITEMS.0 | ITER.0 | HEAP.0 | COUNTS.0);
@@ -191,6 +192,8 @@ uops! {
     GuardFrameUnseen "guard_frame_unseen" () [FrameWord] {exit: Guard, reads: FRAMES.union(VALIDITY)} "Goes on if nobody has made a frame object of a standing frame, whose field for it is the word at imm. The exit goes on with the frames as they stand.";
     PopFrames "pop_frames" () [Int32] {writes: FRAMES} "The running frame is the current one again; the imm frames above it are no more.";
     GuardValid "guard_valid" () [Pointer] {exit: Guard, reads: VALIDITY} "Goes on if the 32-bit word at imm is 0: no assumption of the trace was broken.";
+
+    CountTurn "count_turn" () [Pointer] {writes: TURNS} "Adds 1 to the 64-bit word at imm: the loop has made another turn.";
 
     // Lists and tuples.
     ListLen "list_len" (l: Object) -> Int {reads: SHAPE} "The length of a list.";

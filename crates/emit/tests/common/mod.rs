@@ -84,6 +84,7 @@ pub fn host() -> (TestHost, World) {
         ],
         bool_table: heap.bool_table(),
         valid_word: host.zero_word(),
+        counter: host.counter(),
         helpers: [
             vec![functions::HALF],
             vec![functions::HYPOTENUSE],

@@ -64,10 +64,13 @@ use serigraph_uops::{Reason, Uop};
 
 use crate::host::object::{self, Types};
 use crate::host::{FrameImage, Interpreter, known};
+use crate::payoff::Work;
 use frame::{Fact, Frame, Place, Release, Slot};
 
 pub use operator::operator_name;
-pub use request::{Abort, Dependency, Outcome, Recording, Request, Side, SideFrame, Start, World};
+pub use request::{
+    Abort, Dependency, Outcome, Recording, Request, Side, SideFrame, Start, Turns, World,
+};
 
 /// Why a handler does not go on.
 enum Stop {
@@ -83,6 +86,7 @@ struct Recorder<'a> {
     frame: FramePtr,
     world: &'a dyn World,
     valid_word: *const u32,
+    turns: Option<Turns>,
     max_uops: usize,
     max_inline_depth: usize,
     minor: Minor,
@@ -144,6 +148,7 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         max_uops,
         max_inline_depth,
         valid_word,
+        turns,
         world,
         stop_after,
     } = request;
@@ -154,6 +159,7 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         frame,
         world,
         valid_word,
+        turns,
         max_uops,
         max_inline_depth,
         minor: minor(),
@@ -481,6 +487,14 @@ impl Recorder<'_> {
                 self.emit_silently(Uop::PollWord32, 0, snapshot);
             }
             self.emit_silently(Uop::PollWord64, 0, snapshot);
+            if let Some(turns) = self.turns
+                && let [f0] = &self.frames[..]
+                && f0.ip == turns.header
+                && !(turns.if_it_calls && Work::of(&self.trace).is_pure())
+            {
+                let word = turns.word.expose_provenance() as u64;
+                self.emit_silently(Uop::CountTurn, word, SnapshotId::NONE);
+            }
         }
         let [f0] = &self.frames[..] else {
             return Ok(None);

@@ -72,6 +72,17 @@ pub struct SideFrame {
     pub slots: Vec<(u32, ValueId)>,
 }
 
+/// Which turns are to be counted, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Turns {
+    /// The header of f0 that is come round to.
+    pub header: u32,
+    /// The word that `count_turn` adds to.
+    pub word: *const u64,
+    /// Only if the recording calls something.
+    pub if_it_calls: bool,
+}
+
 /// A recording to be made.
 pub struct Request<'a> {
     /// The running thread.
@@ -90,6 +101,8 @@ pub struct Request<'a> {
     pub max_inline_depth: usize,
     /// The word that `guard_valid` looks at.
     pub valid_word: *const u32,
+    /// Where turns are to be counted.
+    pub turns: Option<Turns>,
     /// The engine.
     pub world: &'a dyn World,
     /// Stop after this many instructions, with [`Reason::TraceEnd`]: for tests.

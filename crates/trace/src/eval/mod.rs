@@ -319,6 +319,10 @@ pub fn evaluate<H: Host + ?Sized>(host: &mut H, uop: Uop, imm: u64, operands: [u
             host.pop_frames(imm);
             Next(0)
         }
+        Uop::CountTurn => {
+            host.store64(imm, host.load64(imm).wrapping_add(1));
+            Next(0)
+        }
         Uop::GuardValid => Step::check(host.load32(imm) == 0),
 
         Uop::ListLen | Uop::TupleLen => Next(host.load64(a + layout::VAR_SIZE as u64)),

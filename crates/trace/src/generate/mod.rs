@@ -48,6 +48,8 @@ pub struct World {
     pub bool_table: u64,
     /// The address of a 32-bit word that is 0.
     pub valid_word: u64,
+    /// The address of a 64-bit word that may be counted up.
+    pub counter: u64,
     /// Helpers of one double, of two doubles, of one object, that make a range iterator, of two objects.
     pub helpers: [Vec<u64>; 5],
 }

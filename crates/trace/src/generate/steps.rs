@@ -212,7 +212,8 @@ impl Generator<'_> {
 
     fn identity(&mut self) {
         let (a, b) = (self.object(), self.object());
-        match self.random.below(4) {
+        match self.random.below(5) {
+            4 => drop(self.emit(Uop::CountTurn, &[], self.world.counter)),
             0 => drop(self.emit(Uop::ObjectIs, &[a, b], 0)),
             1 => drop(self.emit(Uop::LoadType, &[a], 0)),
             2 => {

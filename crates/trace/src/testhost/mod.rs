@@ -57,7 +57,7 @@ impl TestHost {
     pub fn new(slots: u32) -> TestHost {
         let mut heap = Heap::new();
         let frame = heap.memory(layout::FRAME_LOCALS / 8 + slots as usize);
-        let poll_word = heap.memory(2);
+        let poll_word = heap.memory(3);
         let args = heap.memory(layout::ARGS);
         let inlined = Vec::new();
         TestHost {
@@ -94,6 +94,10 @@ impl TestHost {
     /// A zero word, where machine code looks for the head of the list of free floats.
     pub fn zero_word(&self) -> u64 {
         self.poll_word + 8
+    }
+    /// A word that may be counted up.
+    pub fn counter(&self) -> u64 {
+        self.poll_word + 16
     }
 
     /// Runs machine code or C functions on this host.
