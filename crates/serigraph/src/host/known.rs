@@ -3,8 +3,8 @@
 
 use std::sync::OnceLock;
 
-use serigraph_cpython::ffi;
 use serigraph_cpython::refs::decref;
+use serigraph_cpython::{api, ffi};
 
 use super::helpers::Helper;
 use super::object::{Types, is_immutable_class, is_plain_class};
@@ -248,21 +248,25 @@ pub fn is_kept(o: u64) -> bool {
 }
 
 /// The entry that all Python functions have unless somebody has set another: seen in one that is made for it.
+/// Nothing is run for it: a signal's handler would run there, too, and what it raises would be lost.
 pub fn function_entry() -> Option<u64> {
     static ENTRY: OnceLock<Option<u64>> = OnceLock::new();
     *ENTRY.get_or_init(|| {
         // SAFETY: terminated source text; every object made here is released; an error is cleared.
         unsafe {
             let globals = ffi::PyDict_New();
-            let code = ffi::Py_CompileString(
-                c"lambda: 0".as_ptr(),
-                c"<serigraph>".as_ptr(),
-                ffi::Py_eval_input,
-            );
+            let code =
+                ffi::Py_CompileString(c"0".as_ptr(), c"<serigraph>".as_ptr(), ffi::Py_eval_input);
             let function = if globals.is_null() || code.is_null() {
                 std::ptr::null_mut()
             } else {
-                ffi::PyEval_EvalCode(code, globals, globals)
+                let arguments = [code, globals];
+                ffi::PyObject_Vectorcall(
+                    api().function_type,
+                    arguments.as_ptr(),
+                    arguments.len(),
+                    std::ptr::null_mut(),
+                )
             };
             let entry = (!function.is_null())
                 .then(|| super::object::Function::of(bits(function)).vectorcall);
