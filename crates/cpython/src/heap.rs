@@ -91,5 +91,5 @@ pub fn has_back_edge(code: CodeRef) -> bool {
     // SAFETY: the code units of a live code object; the GIL is held, and nothing here changes them.
     let units =
         unsafe { std::slice::from_raw_parts(code.first_unit(), code.unit_count() as usize) };
-    bytecode::next_back_edge(minor(), units, 0).is_some()
+    bytecode::has_back_edge(minor(), units)
 }

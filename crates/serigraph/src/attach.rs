@@ -339,12 +339,12 @@ fn on_function(event: FunctionEvent, function: *mut PyObject, _value: *mut PyObj
 
 /// Sets JUMP events on a code object, if it loops and can be compiled.
 fn instrument(code: CodeRef) {
-    let (Some(attached), Some(thread)) = (attached(), Thread::current()) else {
-        return;
-    };
     if code.is_generator() || !heap::has_back_edge(code) {
         return;
     }
+    let (Some(attached), Some(thread)) = (attached(), Thread::current()) else {
+        return;
+    };
     if !state::with(|s| s.instrumented.insert(code.as_ptr().expose_provenance())) {
         return;
     }

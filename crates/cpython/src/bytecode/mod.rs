@@ -8,7 +8,7 @@ mod validate;
 pub use effect::{StackEffect, stack_effect};
 pub use opcode::{Jump, Opcode, Operand};
 pub use specialized::{
-    Adaptive, Specialized, instrumented_number, instrumented_numbers, next_back_edge,
+    Adaptive, Specialized, has_back_edge, instrumented_number, instrumented_numbers, next_back_edge,
 };
 pub use validate::{BadCode, CodeParts, ValidatedCode};
 

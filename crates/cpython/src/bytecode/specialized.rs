@@ -263,6 +263,35 @@ const fn steps(minor: Minor) -> [u8; 256] {
     steps
 }
 
+/// The bytes in the running code array that are back edges: plain and instrumented.
+static BACK_EDGES: [[u8; 2]; 2] = [back_edges(Minor::V312), back_edges(Minor::V313)];
+
+const fn back_edges(minor: Minor) -> [u8; 2] {
+    let steps = steps(minor);
+    let mut found = [0; 2];
+    let mut count = 0;
+    let mut number = 0;
+    while number < 256 {
+        if steps[number] & BACK_EDGE != 0 {
+            found[count] = number as u8;
+            count += 1;
+        }
+        number += 1;
+    }
+    assert!(count == 2, "a back edge has two forms");
+    found
+}
+
+/// Whether there is a back edge among these units of running code, as [`next_back_edge`] finds it.
+pub fn has_back_edge(minor: Minor, units: &[u16]) -> bool {
+    // Most code has none. That is seen soonest by looking for the opcodes everywhere, also in caches.
+    let [plain, instrumented] = BACK_EDGES[minor as usize];
+    let is_one = |&unit: &u16| unit as u8 == plain || unit as u8 == instrumented;
+    let mut blocks = units.chunks(64);
+    blocks.any(|block| block.iter().fold(false, |found, unit| found | is_one(unit)))
+        && next_back_edge(minor, units, 0).is_some()
+}
+
 /// The first back edge among these units of running code, from the instruction at `from` on. What is hidden by other tools'
 /// events is taken for a single unit: a cache may then pass for an instruction, so that too much is found, never too little by
 /// more than the hidden jump itself.
@@ -278,4 +307,33 @@ pub fn next_back_edge(minor: Minor, units: &[u16], from: usize) -> Option<usize>
         at += usize::from(step);
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_edges_are_found_wherever_they_are_and_caches_are_not() {
+        for minor in [Minor::V312, Minor::V313] {
+            let nop = u16::from(Opcode::Nop.number(minor).expect("it exists"));
+            for number in BACK_EDGES[minor as usize].map(u16::from) {
+                for length in [1, 63, 64, 65, 200] {
+                    let plain = vec![nop | number << 8; length];
+                    assert!(!has_back_edge(minor, &plain), "an argument");
+                    for at in 0..length {
+                        let mut units = plain.clone();
+                        units[at] = number | 0x300;
+                        assert!(has_back_edge(minor, &units));
+                        assert_eq!(next_back_edge(minor, &units, 0), Some(at));
+                        assert_eq!(next_back_edge(minor, &units, at + 1), None);
+                    }
+                }
+                let compare = Opcode::CompareOp;
+                let opcode = u16::from(compare.number(minor).expect("it exists"));
+                assert!(compare.caches(minor) > 0);
+                assert!(!has_back_edge(minor, &[opcode, number]), "a cache");
+            }
+        }
+    }
 }
