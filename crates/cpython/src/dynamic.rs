@@ -108,6 +108,9 @@ api! {
     functions {
         /// Runs a frame (`Include/internal/pycore_ceval.h`; exported for `PyInterpreterState.eval_frame`).
         eval_frame = "_PyEval_EvalFrameDefault": fn(*mut PyThreadState, *mut u8, c_int) -> *mut PyObject;
+        /// What runs the frames of an interpreter: `eval_frame`, unless PEP 523 was made use of (`Include/internal/pycore_interp.h`;
+        /// exported for those who do).
+        frame_evaluator = "_PyInterpreterState_GetEvalFrameFunc": fn(*mut u8) -> *const c_void;
         /// New reference to the pending exception, which is cleared (stable ABI since 3.12; dlsym so that 3.11 can load the
         /// extension and be refused by name).
         get_raised = "PyErr_GetRaisedException": fn() -> *mut PyObject;

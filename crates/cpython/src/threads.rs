@@ -1,6 +1,7 @@
 //! Thread states, recursion counters, and how much native stack is left.
 
 use std::cell::Cell;
+use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -128,6 +129,16 @@ impl Thread {
             Minor::V312 => unsafe { write(self.get::<*mut u8>(offset), 0, frame.as_ptr()) },
             Minor::V313 => self.set(offset, frame.as_ptr()),
         }
+    }
+
+    /// Whether somebody else runs the frames of this interpreter (PEP 523: a debugger, a compiler): every call of a Python function
+    /// has to come to them.
+    #[inline]
+    pub fn has_foreign_evaluator(self) -> bool {
+        let api = api();
+        // SAFETY: the interpreter of a thread that lives.
+        let evaluator = unsafe { (api.frame_evaluator)(self.interpreter()) };
+        evaluator != api.eval_frame as *const c_void
     }
 
     /// How many more nested Python calls are allowed.

@@ -148,10 +148,11 @@ fn on_opcode_trace(code: CodeRef) {
     }
 }
 
-/// Whether another tool watches this code, or everything: then it runs in the interpreter.
+/// Whether another tool watches this code, or everything, or runs the frames: then it runs in the interpreter.
 #[inline]
 pub fn is_watched_by_others(thread: Thread, code: CodeRef) -> bool {
-    attached().is_none_or(|a| a.monitoring.other_tools_active(thread, code))
+    thread.has_foreign_evaluator()
+        || attached().is_none_or(|a| a.monitoring.other_tools_active(thread, code))
 }
 
 /// Has the interpreter tell when what a trace relies on changes. False if it cannot.
