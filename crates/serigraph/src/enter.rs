@@ -258,13 +258,14 @@ struct Visited {
 
 /// A visit to a root trace was measured and left for good, for this reason: a trace that does not pay is thrown away.
 #[cold]
-fn measured(visit: &Visited, inside: Duration, reason: Reason) {
+fn measured(visit: &Visited, inside: Duration, inlined: usize, reason: Reason) {
     let trace = visit.trace;
     state::with(|s| {
         // A loop that has ended was left between two turns, any other in the middle of one.
         let rest = u64::from(reason != Reason::LoopEnded);
         let measured = Measured {
             inside,
+            inlined,
             half_turns: visit.turns.map(|turns| 2 * turns + rest),
             is_nested: s.stats.entries != visit.entries,
         };
@@ -321,7 +322,9 @@ unsafe fn on_exit(
         (trace, index, hot, reason, is_final)
     });
     if let Some(inside) = visit.inside.filter(|_| is_final) {
-        measured(&visit, inside, reason);
+        let plan = trace.plans.plan(trace.exits[index as usize].plan);
+        let inlined = plan.frames.len().saturating_sub(1);
+        measured(&visit, inside, inlined, reason);
     }
     // SAFETY: by the caller's promise.
     let handled = unsafe {

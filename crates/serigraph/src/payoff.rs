@@ -9,6 +9,7 @@
 use std::time::{Duration, Instant};
 
 use serigraph_trace::ir::Trace;
+use serigraph_uops::{Effects, Exit, Uop};
 
 /// One entry in so many is measured: reading the clock twice costs as much as a short visit.
 const SAMPLE_EVERY: u32 = 4;
@@ -20,14 +21,23 @@ const MEASURED_FIRST: u32 = 2 * SAMPLES;
 const SAMPLES: u32 = 48;
 
 /// What going in and out costs beyond what is measured, in nanoseconds: the event, the search for the trace, the restoring of the
-/// frame. A function with a loop of 2 to 10 turns over a list, called by `map`, showed it (CPython 3.13.0).
-const ENTRY_NS: i64 = 150;
+/// frame. A function with a loop of 2 to 10 turns over a list, called by `map`, showed half of it (CPython 3.13.0); in programs
+/// whose visits are short (`regex_compile`, `typing_runtime_protocols`) as much again is lost to caches.
+const ENTRY_NS: i64 = 300;
+
+/// What it costs to leave inside an inlined function, in nanoseconds: its frame is built, and run by an interpreter of its own.
+const FRAME_NS: i64 = 250;
+
+/// The head of a frame takes as long as so many instructions.
+const HEAD_OF_FRAME: i64 = 10;
 
 /// What a trace, or a tree of traces, consists of. Time that is spent in what is called gains nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Work {
-    /// Instructions.
+    /// Instructions that do what the program says.
     insts: i64,
+    /// Instructions for those who could look: frames that are made to stand and taken down, checks that the world is as it was.
+    upkeep: i64,
     /// Calls of Python functions and of unknown C functions.
     calls: i64,
     /// Calls of short C functions.
@@ -40,7 +50,15 @@ impl Work {
         let mut work = Work::default();
         for inst in &trace.insts {
             let info = inst.uop.info();
-            work.insts += 1;
+            let frames = Effects::FRAMES.union(Effects::FRAME_IP);
+            let is_check =
+                matches!(info.exit, Exit::Guard) && info.reads.intersects(Effects::VALIDITY);
+            let is_upkeep = is_check || (info.writes.intersects(frames) && !info.escapes());
+            match (is_upkeep, inst.uop) {
+                (true, Uop::PushFrame) => work.upkeep += HEAD_OF_FRAME,
+                (true, _) => work.upkeep += 1,
+                (false, _) => work.insts += 1,
+            }
             match info.calls && !info.writes.is_empty() {
                 true if info.escapes() => work.calls += 1,
                 true => work.leaves += 1,
@@ -55,11 +73,11 @@ impl Work {
         self.calls + self.leaves == 0
     }
 
-    /// How much longer the interpreter needs, in per cent: three times as long for what is not called. An unknown call takes as long
-    /// as some sixty instructions, a short one as twenty.
+    /// How much longer the interpreter needs, in per cent: three times as long for what is not called, and nothing for the upkeep.
+    /// An unknown call takes as long as some sixty instructions, a short one as twenty.
     fn gain_percent(self) -> i64 {
-        let time = self.insts + 60 * self.calls + 20 * self.leaves;
-        200 * self.insts / time.max(1)
+        let time = self.insts + self.upkeep + 60 * self.calls + 20 * self.leaves;
+        (200 * self.insts - 100 * self.upkeep) / time.max(1)
     }
 }
 
@@ -87,6 +105,8 @@ pub struct Visit(Option<Instant>);
 pub struct Measured {
     /// How long it took.
     pub inside: Duration,
+    /// In how many inlined functions it was left.
+    pub inlined: usize,
     /// Halves of turns, if they are counted: the last may have been left in the middle.
     pub half_turns: Option<u64>,
     /// Other traces were entered meanwhile.
@@ -114,6 +134,7 @@ impl Payoff {
     /// A side trace belongs to it now: visits get longer, so what was measured counts no more.
     pub fn grow(&mut self, side: Work) {
         self.work.insts += side.insts;
+        self.work.upkeep += side.upkeep;
         self.work.calls += side.calls;
         self.work.leaves += side.leaves;
         (self.samples, self.gained) = (0, 0);
@@ -141,7 +162,9 @@ impl Payoff {
             _ if visit.is_nested => 0,
             _ => inside.saturating_mul(self.work.gain_percent()) / 100,
         };
-        self.gained = self.gained.saturating_add(gain - ENTRY_NS);
+        self.gained = self
+            .gained
+            .saturating_add(gain - ENTRY_NS - FRAME_NS * visit.inlined as i64);
         self.samples += 1;
         if self.samples < SAMPLES {
             return true;
@@ -207,11 +230,13 @@ mod tests {
 
     const OWN: Work = Work {
         insts: 100,
+        upkeep: 0,
         calls: 0,
         leaves: 0,
     };
     const CALLS: Work = Work {
         insts: 20,
+        upkeep: 0,
         calls: 4,
         leaves: 0,
     };
@@ -220,6 +245,7 @@ mod tests {
     fn visit(inside: Duration) -> Measured {
         Measured {
             inside,
+            inlined: 0,
             half_turns: None,
             is_nested: false,
         }
@@ -262,6 +288,7 @@ mod tests {
             let mut payoff = Payoff::new(CALLS, Some(Duration::from_nanos(1000)));
             let visit = Measured {
                 inside: Duration::from_nanos(inside),
+                inlined: 0,
                 half_turns: Some(2 * turns),
                 is_nested: true,
             };
@@ -277,6 +304,7 @@ mod tests {
         let mut payoff = Payoff::new(CALLS, Some(Duration::from_nanos(1000)));
         let visit = |inside| Measured {
             inside: Duration::from_nanos(inside),
+            inlined: 0,
             half_turns: Some(20),
             is_nested: false,
         };
@@ -285,6 +313,23 @@ mod tests {
             payoff.left(visit(5_000));
         }
         assert!(payoff.left(visit(5_000)));
+    }
+
+    #[test]
+    fn upkeep_and_frames_of_inlined_functions_cost() {
+        let medium = Duration::from_nanos(300);
+        let watched = Work { upkeep: 100, ..OWN };
+        assert!(!pays(SAMPLES, medium, watched));
+        let left_inside = |inside| {
+            let mut payoff = Payoff::new(OWN, None);
+            let visit = Measured {
+                inlined: 2,
+                ..visit(inside)
+            };
+            (0..SAMPLES).fold(true, |_, _| payoff.left(visit))
+        };
+        assert!(!left_inside(medium));
+        assert!(left_inside(medium * 2));
     }
 
     #[test]
