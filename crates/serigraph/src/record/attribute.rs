@@ -20,7 +20,7 @@ use crate::host::object::{self, Attribute, Kept};
 
 /// An attribute that has been found.
 enum Found {
-    /// A function of the class, to be called with the instance.
+    /// A function of the class (of Python or of C), to be called with the instance.
     Method(ValueId),
     /// Any value, borrowed.
     Value(ValueId),
@@ -213,8 +213,10 @@ impl Recorder<'_> {
         let Some(attribute) = object::attribute(class, name) else {
             return Ok(None);
         };
+        // What a call takes with the instance, without an object for the two.
         let is_function = attribute.in_class != 0
-            && object::type_address(attribute.in_class) == self.types.function;
+            && [self.types.function, self.types.method_descriptor]
+                .contains(&object::type_address(attribute.in_class));
         let is_there = match attribute.kept {
             Kept::Values { .. } if !object::has_values(instance) => return Ok(None),
             Kept::Values {
