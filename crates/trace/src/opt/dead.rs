@@ -259,12 +259,11 @@ fn rename_frame(
     frame: FrameId,
     name: &impl Fn(ValueId) -> ValueId,
 ) -> FrameId {
-    if frame.0 == 0 || frames[frame.index() - 1].is_some() {
-        return if frame.0 == 0 {
-            frame
-        } else {
-            frames[frame.index() - 1]
-        };
+    if frame.0 == 0 {
+        return frame;
+    }
+    if frames[frame.index() - 1].is_some() {
+        return frames[frame.index() - 1];
     }
     let inlined = trace.inlined[frame.index() - 1];
     let caller = rename_frame(trace, out, frames, inlined.caller, name);

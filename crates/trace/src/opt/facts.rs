@@ -81,7 +81,7 @@ pub(super) fn clamped(lo: i128, hi: i128) -> (i64, i64) {
 }
 
 /// The bounds of a sum, difference or product, before any question of width.
-pub(super) fn arithmetic(uop: Uop, a: Fact, b: Fact) -> (i128, i128) {
+pub(super) fn arithmetic(uop: Uop, a: &Fact, b: &Fact) -> (i128, i128) {
     let [alo, ahi, blo, bhi] = [a.lo, a.hi, b.lo, b.hi].map(i128::from);
     match uop {
         Uop::IntAdd | Uop::IntAddWrap => (alo + blo, ahi + bhi),
@@ -99,12 +99,7 @@ const MAX_LENGTH: i64 = i64::MAX / 8;
 
 /// What the definition of a value says about it, given the facts about its inputs.
 pub(super) fn definition(types: &HostTypes, facts: &[Fact], inst: &Inst) -> Fact {
-    let fact = |i: usize| {
-        facts
-            .get(inst.args[i].index())
-            .copied()
-            .unwrap_or(Fact::ANYTHING)
-    };
+    let fact = |i: usize| facts.get(inst.args[i].index()).unwrap_or(&Fact::ANYTHING);
     let (a, b) = (fact(0), fact(1));
     match inst.uop {
         Uop::ConstInt => Fact::range(inst.imm as i64, inst.imm as i64),

@@ -372,7 +372,12 @@ impl<'a> Forward<'a> {
                 inst.snapshot = self.snapshot_with(inst.snapshot, value, !truth);
             }
         }
-        let displaced = memory::stored(&inst).and_then(|(place, _)| self.memory.get(&place));
+        let mut displaced = None;
+        if !info.writes.is_empty()
+            && let Some((place, _)) = memory::stored(&inst)
+        {
+            displaced = self.memory.get(&place);
+        }
         let value = self.push(inst);
         if mergeable {
             self.cse.insert(&self.out, value);
@@ -433,6 +438,10 @@ impl<'a> Forward<'a> {
     /// What an instruction does to memory, and what is known after it.
     fn effects(&mut self, value: ValueId, displaced: Option<ValueId>) {
         let inst = *self.out.inst(value);
+        let info = inst.uop.info();
+        if info.writes.is_empty() && info.output.is_none() && !info.calls {
+            return;
+        }
         let [a, b, _] = inst.args;
         let writes = overwrites(inst.uop);
         if !writes.is_empty() {

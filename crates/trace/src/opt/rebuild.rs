@@ -123,6 +123,7 @@ impl Rebuild<'_> {
         }
     }
 
+    #[inline(always)]
     fn push(&mut self, inst: Inst, fact: Fact, invariant: bool) -> ValueId {
         let ownership = &inst.uop.info().ownership;
         self.owned
@@ -140,6 +141,7 @@ impl Rebuild<'_> {
     }
 
     /// Puts an instruction of the old trace into the new one.
+    #[inline(always)]
     fn copy(&mut self, at: usize, inst: Inst) {
         let snapshot = match inst.snapshot.is_some() {
             true => self.snapshot(inst.snapshot),
@@ -168,6 +170,7 @@ impl Rebuild<'_> {
         }
     }
 
+    #[inline(always)]
     fn inst(&mut self, at: usize, carried: &[Carried]) {
         let inst = self.old.insts[at];
         if self.plan.sunk[at] && inst.uop == Uop::Phi {
@@ -176,7 +179,7 @@ impl Rebuild<'_> {
         if self.plan.removed[at] {
             return self.removed(&inst);
         }
-        match inst.uop {
+        let new = match inst.uop {
             Uop::Nop => return,
             Uop::LoopStart => return self.enter_loop(at, &inst, carried),
             Uop::Phi => return,
@@ -190,19 +193,16 @@ impl Rebuild<'_> {
                 if inst.imm < u64::from(self.old.locals)
                     && self.slots.get(inst.imm as usize) == Some(&Content::Stale) =>
             {
-                let sync = Inst::new(Uop::SyncSlot, &inst.args[..1], inst.imm, SnapshotId::NONE);
-                self.copy(at, sync);
+                Inst::new(Uop::SyncSlot, &inst.args[..1], inst.imm, SnapshotId::NONE)
             }
-            _ if self.plan.sunk[at] => self.copy(
-                at,
-                Inst {
-                    sunk: true,
-                    snapshot: SnapshotId::NONE,
-                    ..inst
-                },
-            ),
-            _ => self.copy(at, inst),
-        }
+            _ if self.plan.sunk[at] => Inst {
+                sunk: true,
+                snapshot: SnapshotId::NONE,
+                ..inst
+            },
+            _ => inst,
+        };
+        self.copy(at, new);
         match inst.uop {
             Uop::LoadSlot => self.set(inst.imm, Content::Value(ValueId(at as u32))),
             Uop::TakeSlot => self.set(inst.imm, Content::Entry),

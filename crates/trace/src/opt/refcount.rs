@@ -30,7 +30,7 @@ struct ValueState {
     holders: u32,
     /// When a slot last ceased to be its holder, leaving none.
     lost: u32,
-    /// The latest incref that no decref was found for.
+    /// The latest incref that no decref was found for: an index into the pending ones.
     pending: u32,
     /// When its count was last looked at by the trace.
     looked: u32,
@@ -38,6 +38,8 @@ struct ValueState {
 
 #[derive(Clone, Copy)]
 struct Pending {
+    /// The instruction.
+    at: u32,
     /// The one before, of the same value.
     previous: u32,
     /// The least number of references the trace owned since.
@@ -72,13 +74,7 @@ pub(super) fn run(trace: &mut Trace, types: &HostTypes) {
     let mut scan = Scan {
         types,
         values: vec![fresh; count],
-        pending: vec![
-            Pending {
-                previous: NONE,
-                least: 0
-            };
-            count
-        ],
+        pending: Vec::with_capacity(32),
         slots: Vec::new(),
         called: 0,
         items: 0,
@@ -135,11 +131,12 @@ impl Scan<'_> {
             Uop::IncRef => {
                 let state = &mut self.values[inst.args[0].index()];
                 state.owned += 1;
-                self.pending[at as usize] = Pending {
+                self.pending.push(Pending {
+                    at,
                     previous: state.pending,
                     least: state.owned,
-                };
-                state.pending = at;
+                });
+                state.pending = self.pending.len() as u32 - 1;
                 return;
             }
             Uop::DecRef | Uop::DecRefPlain | Uop::XDecRef
@@ -202,11 +199,15 @@ impl Scan<'_> {
 
     /// At a decref: removes it with its incref if that may be. Otherwise says no.
     fn release(&mut self, trace: &mut Trace, value: ValueId, at: u32) -> bool {
-        let start = self.values[value.index()].pending;
-        if start == NONE {
+        let latest = self.values[value.index()].pending;
+        if latest == NONE {
             return false;
         }
-        let Pending { previous, least } = self.pending[start as usize];
+        let Pending {
+            at: start,
+            previous,
+            least,
+        } = self.pending[latest as usize];
         self.values[value.index()].pending = previous;
         if least < 1 || !self.superfluous(trace, value, start, least) {
             return false;

@@ -114,7 +114,7 @@ fn shifted(a: ValueId, by: i64) -> Outcome {
 }
 
 fn fits(uop: Uop, a: super::super::facts::Fact, b: super::super::facts::Fact) -> bool {
-    let (lo, hi) = arithmetic(uop, a, b);
+    let (lo, hi) = arithmetic(uop, &a, &b);
     exact(lo, hi).is_some()
 }
 
