@@ -118,10 +118,9 @@ impl Emitter {
     ) -> Result<Compiled, CodeError> {
         self.assembler.clear();
         self.labels.clear();
-        for index in 0..allocation.exits.len() as u32 {
-            self.labels
-                .push(self.assembler.exit(context.first_exit + index));
-        }
+        let end = context.first_exit + allocation.exits.len() as u32;
+        self.labels
+            .extend(self.assembler.exits(context.first_exit..end));
         let mut uops = Vec::new();
         let head = self.body(
             trace,

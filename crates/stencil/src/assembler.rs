@@ -158,10 +158,10 @@ impl Assembler {
         let mut stencil = table.stencil(uop);
         let constraints = &stencil.constraints;
         let mut numbers = [0; 4];
-        let mut fits = constraints.output == output.class();
+        let mut fits = output.is(constraints.output);
         for (index, wanted) in constraints.inputs.iter().enumerate() {
             let given = inputs.get(index).copied().unwrap_or(Register::NONE);
-            fits &= given.class() == *wanted;
+            fits &= given.is(*wanted);
             numbers[index] = given.hardware();
         }
         numbers[OUTPUT] = output.hardware();
@@ -295,6 +295,15 @@ impl Assembler {
     pub fn exit(&mut self, number: u32) -> ExitLabel {
         self.exits.push(number);
         ExitLabel(self.exits.len() as u32 - 1)
+    }
+    /// New exits, one for each number.
+    pub fn exits(
+        &mut self,
+        numbers: std::ops::Range<u32>,
+    ) -> impl Iterator<Item = ExitLabel> + use<> {
+        let first = self.exits.len() as u32;
+        self.exits.extend(numbers);
+        (first..self.exits.len() as u32).map(ExitLabel)
     }
     /// Appends a jump to a label.
     pub fn jump(&mut self, label: Label) {

@@ -14,11 +14,11 @@ pub struct OutOfRange;
 #[inline(always)]
 pub unsafe fn patch_registers(code: *mut u8, holes: &[RegisterHole], numbers: &[u8; 4]) {
     for hole in holes {
-        let number = numbers[(hole.operand & 3) as usize];
+        // In 32 bits, as the processor shifts.
+        let number = u32::from(numbers[(hole.operand & 3) as usize]);
+        let field = ((number >> hole.from) & u32::from(hole.mask)) << hole.shift;
         // SAFETY: the caller vouches for the offsets.
-        unsafe {
-            *code.add(hole.offset as usize) ^= ((number >> hole.from) & hole.mask) << hole.shift
-        };
+        unsafe { *code.add(hole.offset as usize) ^= field as u8 };
     }
 }
 

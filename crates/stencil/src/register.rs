@@ -114,6 +114,18 @@ impl Register {
             None
         }
     }
+    /// Whether it is a register of this class; for `None`, whether it is none.
+    #[inline]
+    pub const fn is(self, class: Option<Class>) -> bool {
+        // Options are compared by branches, numbers are not.
+        const fn number(class: Option<Class>) -> u8 {
+            match class {
+                Some(class) => class as u8,
+                None => 2,
+            }
+        }
+        number(self.class()) == number(class)
+    }
     /// Its class; `None` for no register.
     #[inline]
     pub const fn class(self) -> Option<Class> {
