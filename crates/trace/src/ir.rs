@@ -97,7 +97,7 @@ pub struct Inst {
     pub uop: Uop,
     /// The kind of its result; for uops without a result, meaningless (and `Int`).
     pub kind: Kind,
-    /// Not to be emitted: its value is made only at the exits that need it (boxes, tuples) or never (phis of such).
+    /// Not to be emitted: its value is made only at the exits that need it (boxes, [sums](Inst::is_sum)) or never (phis of such).
     pub sunk: bool,
     /// Inputs; unused ones are `NONE`.
     pub args: [ValueId; 3],
@@ -129,6 +129,13 @@ impl Inst {
     #[inline]
     pub fn inputs(&self) -> &[ValueId] {
         &self.args[..self.uop.info().inputs.len()]
+    }
+    /// Whether it is a sum that an exit can make as well: one that cannot fail.
+    pub fn is_sum(&self) -> bool {
+        matches!(
+            self.uop,
+            Uop::IntAddWrap | Uop::IntSubWrap | Uop::IntAddWrapImm
+        )
     }
     /// Whether it defines a value.
     pub fn has_value(&self) -> bool {
@@ -425,9 +432,11 @@ pub enum ParamSource {
 
 /// What another trace must supply to enter a loop at its start, in a fixed order: first the phis, then the loop's
 /// invariants (values defined before the loop and used in it, in snapshots too). Filled in by the peeling pass.
+/// Between them stand numbers that need no phi since they differ from one by a constant, as sunk [sums](Inst::is_sum): what
+/// is supplied for them is only compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LoopParam {
-    /// The value inside the trace: a phi, or a value defined before the loop.
+    /// The value inside the trace: a phi, a sunk sum of one, or a value defined before the loop.
     pub value: ValueId,
     /// Where others get it from.
     pub source: ParamSource,

@@ -13,10 +13,10 @@
 
 use crate::enter::fill_stack;
 use crate::ir::{End, Inst, ParamSource, SlotValue, SnapshotId, Trace, ValueId};
-use crate::opt::HostTypes;
+use crate::opt::{HostTypes, difference};
 use crate::ownership::{SlotMemory, State};
 use crate::unroll;
-use serigraph_uops::{Exit, Reason, Uop};
+use serigraph_uops::{Effects, Exit, Reason, Uop};
 
 struct Linker<'a> {
     trace: &'a mut Trace,
@@ -174,7 +174,8 @@ impl Linker<'_> {
         Ok(())
     }
 
-    /// Takes a turn of the loop here, if the loop's unboxed numbers are nobody else's only after one.
+    /// Takes a turn of the loop here, if only after one the loop's unboxed numbers are nobody else's, and what it derives from
+    /// others is so.
     fn take_turn(&mut self) -> Result<(), Reason> {
         let target = self.target;
         let lazy = unroll::lazy_slots(target);
@@ -188,7 +189,11 @@ impl Linker<'_> {
                     .is_some_and(|value| unroll::is_own(self.trace, self.types, &self.state, value))
             })
         };
-        let own: Vec<bool> = lazy.iter().map(is_own).collect();
+        let mut own: Vec<bool> = lazy.iter().map(is_own).collect();
+        let first = own.len() - unroll::derived(target).count();
+        for (i, (_, sum)) in unroll::derived(target).enumerate() {
+            own[first + i] &= self.is_derived(sum);
+        }
         if own.iter().all(|own| *own) {
             return Ok(());
         }
@@ -199,6 +204,42 @@ impl Linker<'_> {
         self.write_stale_slots(&lazy)?;
         unroll::append_turn(self.trace, target, &mut self.names, &self.state);
         Ok(())
+    }
+
+    /// Whether what the target derives from another number differs from that as the target says.
+    fn is_derived(&self, sum: ValueId) -> bool {
+        let of_param = |value: ValueId| {
+            let param = self.target.loop_params.iter().find(|p| p.value == value);
+            param.and_then(|param| self.number(param.source))
+        };
+        let inst = self.target.inst(sum);
+        let (from, value) = (of_param(inst.args[0]), of_param(sum));
+        from.zip(value)
+            .and_then(|(from, value)| difference(self.trace, from, value))
+            .is_some_and(|differs| differs as u64 == inst.imm)
+    }
+
+    /// The number that a parameter comes from, if the trace itself has made or stored it.
+    fn number(&self, source: ParamSource) -> Option<ValueId> {
+        let known = |slot| self.state.iter().find(|s| s.slot == slot).map(|s| s.value);
+        match source {
+            ParamSource::SlotInt(slot) => {
+                let inst = self.trace.inst(known(slot)?);
+                (inst.uop == Uop::BoxInt).then_some(inst.args[0])
+            }
+            ParamSource::IterField { slot, offset } => {
+                let iterator = known(slot)?;
+                let mut insts = self.trace.insts.iter().rev();
+                let may_write = |inst: &&Inst| match inst.uop {
+                    Uop::IterStore => inst.imm == u64::from(offset),
+                    uop => uop.info().writes.intersects(Effects::ITERATOR),
+                };
+                let store = insts.find(may_write)?;
+                let is_it = store.uop == Uop::IterStore && store.args[0] == iterator;
+                is_it.then_some(store.args[1])
+            }
+            _ => None,
+        }
     }
 
     /// The turn's exits expect in memory what the loop does not leave stale.

@@ -438,7 +438,7 @@ impl State {
                 | ParamSource::SlotBool(slot) => slot,
                 ParamSource::IterField { .. } | ParamSource::Invariant => continue,
             };
-            let carried = trace.inst(param.value).uop == Uop::Phi;
+            let carried = param.value.index() > at;
             if carried && self.slot(slot) != SlotMemory::Dead && !trace.loop_synced.contains(&slot)
             {
                 self.set_slot(slot, SlotMemory::Stale);

@@ -139,7 +139,7 @@ impl Entry<'_> {
     fn param_for(&mut self, value: ValueId) {
         let inst = *self.parent.inst(value);
         if inst.sunk {
-            self.param_for(inst.args[0]);
+            inst.inputs().iter().for_each(|&arg| self.param_for(arg));
         } else if !is_constant(&inst) {
             self.param(value);
         }
@@ -199,7 +199,7 @@ impl Entry<'_> {
         }
     }
 
-    /// Constants, and boxes as the parent has them: for its exit to make.
+    /// Constants, boxes as the parent has them, for its exit to make, and sums, which are made at once.
     fn make(&mut self, value: ValueId) -> ValueId {
         if self.names[value.index()].is_none() {
             let inst = *self.parent.inst(value);
@@ -210,6 +210,7 @@ impl Entry<'_> {
             self.names[value.index()] = self.trace.push(Inst {
                 args,
                 snapshot: SnapshotId::NONE,
+                sunk: inst.sunk && !inst.is_sum(),
                 ..inst
             });
         }

@@ -20,7 +20,17 @@ use crate::ir::{
 use crate::opt::HostTypes;
 use serigraph_uops::Uop;
 
-/// For each phi of the target: its slot, if the loop keeps the number in it unboxed and leaves the slot stale.
+/// What the target derives from phis: the slot and the sunk sum.
+pub(crate) fn derived(target: &Trace) -> impl Iterator<Item = (u32, ValueId)> + '_ {
+    let params = target.loop_params.iter().skip(target.phis().count());
+    params.filter_map(|param| match param.source {
+        ParamSource::SlotInt(slot) => Some((slot, param.value)),
+        _ => None,
+    })
+}
+
+/// For each phi of the target, and after them for each number that is derived from one: its slot, if the loop keeps the number
+/// in it unboxed and leaves the slot stale.
 pub(crate) fn lazy_slots(target: &Trace) -> Vec<Option<u32>> {
     let slot = |source: ParamSource| match source {
         ParamSource::SlotInt(slot) | ParamSource::SlotFloat(slot) | ParamSource::SlotBool(slot) => {
@@ -30,6 +40,7 @@ pub(crate) fn lazy_slots(target: &Trace) -> Vec<Option<u32>> {
     };
     let phis = target.phis().zip(&target.loop_params);
     phis.map(|(_, param)| slot(param.source).filter(|slot| !target.loop_synced.contains(slot)))
+        .chain(derived(target).map(|(slot, _)| Some(slot)))
         .collect()
 }
 
@@ -72,14 +83,34 @@ pub(crate) fn is_own(
         })
 }
 
-/// Which phis of the target get a number of the loop's own from the back edge, given which had one.
+/// What a phi of the target, or what is derived from one, gets from the back edge: a value, and what it has to be added to it.
+fn next(target: &Trace, value: ValueId) -> (ValueId, u64) {
+    let inst = target.inst(value);
+    let (phi, more) = match inst.uop {
+        Uop::Phi => (value, 0),
+        _ => (inst.args[0], inst.imm),
+    };
+    let number = target.phis().take_while(|p| *p != phi).count();
+    (target.end_args()[number], more)
+}
+
+/// Which phis of the target, and derived numbers, are of the loop's own after the back edge, given which were.
 pub(crate) fn own_after_turn(target: &Trace, own: &[bool]) -> Vec<bool> {
     let phis: Vec<ValueId> = target.phis().collect();
-    let next = target.end_args();
     let from = |value: ValueId| phis.iter().position(|phi| *phi == value);
-    next.iter()
-        .map(|&arg| from(arg).is_none_or(|phi| own[phi]))
-        .collect()
+    let after = |value: ValueId| {
+        let (next, more) = next(target, value);
+        let inst = target.inst(next);
+        // The sum of the back edge, less what is less, is the number that the slot holds.
+        let held = match inst.uop {
+            Uop::IntAddWrapImm if more == inst.imm.wrapping_neg() => inst.args[0],
+            _ if more == 0 => next,
+            _ => return true,
+        };
+        from(held).is_none_or(|phi| own[phi])
+    };
+    let values = phis.iter().copied().chain(derived(target).map(|d| d.1));
+    values.map(after).collect()
 }
 
 /// Appends one turn of the target's loop. `names` are the target's values here: phis, invariants; after it, the phis are
@@ -94,8 +125,11 @@ pub(crate) fn append_turn(
         return;
     };
     let lazy = lazy_slots(target);
-    let phis: Vec<ValueId> = target.phis().collect();
+    let mut phis: Vec<ValueId> = target.phis().collect();
     let first = start.index() + 1 + phis.len();
+    phis.extend(derived(target).map(|d| d.1));
+    // The sums of the derived numbers, and the boxes.
+    let head = first + 2 * phis.len() - next.len();
     let mut turn = Turn {
         trace,
         target,
@@ -110,11 +144,12 @@ pub(crate) fn append_turn(
             .and_then(|p| lazy[p]);
         let object = known.and_then(|slot| objects.iter().find(|o| o.slot == slot));
         turn.names[i] = match object {
-            Some(object) if i < first + phis.len() => object.value,
+            Some(object) if i < head => object.value,
+            _ if phis.contains(&ValueId(i as u32)) => continue,
             _ => turn.copy(inst),
         };
     }
-    let after: Vec<ValueId> = next.iter().map(|arg| turn.names[arg.index()]).collect();
+    let after: Vec<ValueId> = phis.iter().map(|phi| turn.next(*phi)).collect();
     for (phi, value) in phis.iter().zip(after) {
         turn.names[phi.index()] = value;
     }
@@ -155,8 +190,25 @@ impl Turn<'_> {
         self.trace.push(Inst {
             args,
             snapshot,
+            // What exits add up is added up, for the optimiser to leave to the exits again.
+            sunk: inst.sunk && !inst.is_sum(),
             ..*inst
         })
+    }
+
+    /// What a phi, or what is derived from one, gets from the back edge.
+    fn next(&mut self, phi: ValueId) -> ValueId {
+        let (next, more) = next(self.target, phi);
+        let inst = self.target.inst(next);
+        match inst.uop {
+            _ if more == 0 => self.name(next),
+            Uop::IntAddWrapImm if more == inst.imm.wrapping_neg() => self.name(inst.args[0]),
+            _ => {
+                let args = [self.name(next)];
+                let sum = Inst::new(Uop::IntAddWrapImm, &args, more, SnapshotId::NONE);
+                self.trace.push(sum)
+            }
+        }
     }
 
     fn snapshot(&mut self, id: SnapshotId) -> SnapshotId {

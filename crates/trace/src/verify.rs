@@ -208,8 +208,13 @@ fn inst(trace: &Trace, at: usize, newest: &[usize]) -> Result {
                 ),
             );
         }
-        if trace.inst(arg).sunk {
+        let made_of = trace.inst(arg);
+        let is_box = matches!(inst.uop, Uop::BoxInt | Uop::BoxFloat | Uop::BoxBool);
+        if made_of.sunk && !(inst.sunk && is_box && made_of.is_sum()) {
             return bad(place, format!("{arg} is sunk"));
+        }
+        if inst.sunk && inst.is_sum() && made_of.uop == Uop::ConstInt {
+            return bad(place, format!("{arg} is a constant, in a sunk sum"));
         }
     }
     if let Some(kind) = info.output
@@ -221,7 +226,9 @@ fn inst(trace: &Trace, at: usize, newest: &[usize]) -> Result {
             format!("the result of {} is {}", info.name, kind.name()),
         );
     }
-    if inst.sunk && !matches!(inst.uop, Uop::BoxInt | Uop::BoxFloat | Uop::BoxBool) {
+    let may_be_sunk =
+        matches!(inst.uop, Uop::BoxInt | Uop::BoxFloat | Uop::BoxBool) || inst.is_sum();
+    if inst.sunk && !may_be_sunk {
         return bad(place, format!("{} cannot be sunk", info.name));
     }
     match (info.exit, inst.snapshot.is_some()) {
@@ -385,7 +392,10 @@ fn lists(trace: &Trace) -> Result {
             Uop::Param | Uop::ConstObject => true,
             Uop::BoxInt | Uop::BoxFloat | Uop::BoxBool => {
                 let from = inst.args[0];
-                is_param(from) || matches!(trace.inst(from).uop, Uop::ConstInt | Uop::ConstFloat)
+                let made_of = trace.inst(from);
+                is_param(from)
+                    || matches!(made_of.uop, Uop::ConstInt | Uop::ConstFloat)
+                    || made_of.is_sum()
             }
             _ => false,
         };
@@ -393,7 +403,7 @@ fn lists(trace: &Trace) -> Result {
             return bad(
                 Place::Trace,
                 format!(
-                    "{} in entry slot {} is no param, constant, or box of one",
+                    "{} in entry slot {} is no param, constant, or box of one or of a sum",
                     entry.value, entry.slot
                 ),
             );
@@ -427,7 +437,7 @@ fn lists(trace: &Trace) -> Result {
                     format!("loop parameter {} should be {phi}", param.value),
                 );
             }
-        } else if !defined(trace, param.value, start.index()) {
+        } else if !defined(trace, param.value, start.index()) && !is_derived(trace, param.value) {
             return bad(
                 Place::Trace,
                 format!(
@@ -444,6 +454,14 @@ fn lists(trace: &Trace) -> Result {
         );
     }
     Ok(())
+}
+
+/// A sunk sum at the start of the loop stands for a phi.
+fn is_derived(trace: &Trace, value: ValueId) -> bool {
+    trace
+        .insts
+        .get(value.index())
+        .is_some_and(|inst| inst.sunk && inst.is_sum() && Some(value) > trace.loop_start)
 }
 
 /// Effects that an exit undoes or that do not matter.

@@ -121,8 +121,14 @@ impl Recorder<'_> {
         self.loop_guard(Uop::GuardIntGtImm, &[left], 0)?;
         let value = self.emit(Uop::IterLoad, &[iterator], start)?;
         let by = self.emit(Uop::IterLoad, &[iterator], step)?;
+        let next = if self.bits(by) == 1 {
+            // Nearly always.
+            self.emit(Uop::GuardIntEqImm, &[by], 1)?;
+            self.emit(Uop::IntAddWrapImm, &[value], 1)?
+        } else {
+            self.emit(Uop::IntAddWrap, &[value, by], 0)?
+        };
         let item = self.box_int(value)?;
-        let next = self.emit(Uop::IntAddWrap, &[value, by], 0)?;
         let fewer = self.emit(Uop::IntAddWrapImm, &[left], u64::MAX)?;
         self.emit(Uop::IterStore, &[iterator, next], start)?;
         self.emit(Uop::IterStore, &[iterator, fewer], length)?;

@@ -33,13 +33,19 @@ pub enum Source<V> {
     Made(u32),
 }
 
-/// A raw number that an exit boxes.
+/// A raw number that an exit boxes or stores.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Raw<V> {
     /// A value of the trace.
     Value(V),
     /// The bits of a constant.
     Constant(u64),
+    /// The sum of a value and a constant, modulo 2^64.
+    Plus(V, u64),
+    /// The sum of two values, modulo 2^64.
+    Sum(V, V),
+    /// The difference of two values, modulo 2^64.
+    Difference(V, V),
 }
 
 /// The kind of box to make.
@@ -189,9 +195,7 @@ impl<'a, V: Copy> Plan<'a, V> {
             .map(|m| m.from)
             .chain(self.stores.iter().map(|s| s.value));
         for raw in raws {
-            if let Raw::Value(value) = raw {
-                visit(value);
-            }
+            raw.values().into_iter().flatten().for_each(&mut visit);
         }
         self.owned.iter().for_each(|&(value, _)| visit(value));
     }
@@ -278,5 +282,26 @@ impl<V: Copy> Plans<V> {
         ranges.decrefs[1] = self.counts.len() as u32;
         ranges.owned[1] = self.owned.len() as u32;
         self.plans.push(ranges);
+    }
+}
+
+impl<V> Raw<V> {
+    /// The values it is made of.
+    fn values(self) -> [Option<V>; 2] {
+        match self {
+            Raw::Value(value) | Raw::Plus(value, _) => [Some(value), None],
+            Raw::Constant(_) => [None, None],
+            Raw::Sum(a, b) | Raw::Difference(a, b) => [Some(a), Some(b)],
+        }
+    }
+    /// Its bits, where those of values are known.
+    pub(super) fn bits(self, mut value: impl FnMut(V) -> u64) -> u64 {
+        match self {
+            Raw::Value(a) => value(a),
+            Raw::Constant(bits) => bits,
+            Raw::Plus(a, bits) => value(a).wrapping_add(bits),
+            Raw::Sum(a, b) => value(a).wrapping_add(value(b)),
+            Raw::Difference(a, b) => value(a).wrapping_sub(value(b)),
+        }
     }
 }

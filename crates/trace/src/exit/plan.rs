@@ -145,15 +145,6 @@ impl<V: Copy> Planner<V> {
             }
         };
         let from = raw(trace, at, inst.args[0], name)?;
-        if trace.inst(inst.args[0]).sunk && matches!(from, Raw::Value(_)) {
-            return bad(
-                at,
-                format!(
-                    "an exit cannot make {value} from {}, which is sunk too",
-                    inst.args[0]
-                ),
-            );
-        }
         let number = self.made.len() as u32;
         self.made.push((value, number));
         self.plans.makes.push(Make { made, from });
@@ -340,9 +331,22 @@ fn raw<V>(
     name: impl Fn(ValueId) -> Option<V>,
 ) -> Result<Raw<V>, OwnershipError> {
     let inst = trace.inst(value);
-    if matches!(inst.uop, Uop::ConstInt | Uop::ConstFloat) {
-        Ok(Raw::Constant(inst.imm))
-    } else {
-        named(at, value, name).map(Raw::Value)
-    }
+    let [a, b, _] = inst.args;
+    let name = |value| named(at, value, &name);
+    Ok(match inst.uop {
+        Uop::ConstInt | Uop::ConstFloat => Raw::Constant(inst.imm),
+        _ if !inst.sunk => Raw::Value(name(value)?),
+        _ if !inst.inputs().iter().all(|arg| is_in_a_place(trace, *arg)) => {
+            return bad(at, format!("an exit cannot make {value} of what is sunk"));
+        }
+        Uop::IntAddWrapImm => Raw::Plus(name(a)?, inst.imm),
+        Uop::IntAddWrap => Raw::Sum(name(a)?, name(b)?),
+        Uop::IntSubWrap => Raw::Difference(name(a)?, name(b)?),
+        _ => return bad(at, format!("an exit cannot make {value}, which is sunk")),
+    })
+}
+
+fn is_in_a_place(trace: &Trace, value: ValueId) -> bool {
+    let inst = trace.inst(value);
+    !inst.sunk && !matches!(inst.uop, Uop::ConstInt | Uop::ConstFloat)
 }

@@ -42,10 +42,7 @@ pub fn restore<R: Restorer>(plan: Plan<'_, R::Value>, to: &mut R, scratch: &mut 
         }
     }
     fn raw<R: Restorer>(to: &mut R, raw: Raw<R::Value>) -> u64 {
-        match raw {
-            Raw::Value(value) => to.value(value),
-            Raw::Constant(bits) => bits,
-        }
+        raw.bits(|value| to.value(value))
     }
     for make in plan.makes {
         let bits = raw(to, make.from);

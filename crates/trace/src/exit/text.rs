@@ -19,6 +19,9 @@ impl<V: Display> Display for Raw<V> {
         match self {
             Raw::Value(value) => write!(f, "{value}"),
             Raw::Constant(bits) => write!(f, "{bits:#x}"),
+            Raw::Plus(value, bits) => write!(f, "{value}{:+}", *bits as i64),
+            Raw::Sum(a, b) => write!(f, "{a}+{b}"),
+            Raw::Difference(a, b) => write!(f, "{a}-{b}"),
         }
     }
 }

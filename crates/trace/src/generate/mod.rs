@@ -247,7 +247,7 @@ impl<'a> Generator<'a> {
             let value = match self.variables[slot] {
                 Variable::Untouched => continue,
                 Variable::Object(value) => value,
-                Variable::Raw(raw) => self.sunk_box(raw),
+                Variable::Raw(raw) => self.sunk_box_or_sum(raw),
             };
             slots.push(SlotValue {
                 slot: slot as u32,
@@ -277,6 +277,37 @@ impl<'a> Generator<'a> {
         let snapshot = SnapshotId(trace.snapshots.len() as u32 - 1);
         self.current = Some(snapshot);
         snapshot
+    }
+
+    /// Now and then what an exit boxes is a sum that it makes itself.
+    fn sunk_box_or_sum(&mut self, raw: ValueId) -> ValueId {
+        let made_here = |g: &Self, v: ValueId| g.trace.inst(v).uop != Uop::ConstInt;
+        let is_int = self.trace.inst(raw).kind == Kind::Int;
+        if !is_int
+            || self.boxes[raw.index()].is_some()
+            || !made_here(self, raw)
+            || !self.random.one_in(3)
+        {
+            return self.sunk_box(raw);
+        }
+        let uop = self
+            .random
+            .pick(&[Uop::IntAddWrapImm, Uop::IntAddWrap, Uop::IntSubWrap]);
+        let sum = match uop {
+            Uop::IntAddWrapImm => {
+                let imm = i64::from(self.random.below(9)) - 4;
+                Inst::new(uop, &[raw], imm as u64, SnapshotId::NONE)
+            }
+            _ => {
+                let other = self.random.pick(&self.ints);
+                let other = if made_here(self, other) { other } else { raw };
+                Inst::new(uop, &[raw, other], 0, SnapshotId::NONE)
+            }
+        };
+        let sum = self.push(Inst { sunk: true, ..sum }, None);
+        let boxed = self.sunk_box(sum);
+        self.boxes[raw.index()] = boxed;
+        boxed
     }
 
     fn sunk_box(&mut self, raw: ValueId) -> ValueId {
@@ -485,6 +516,19 @@ impl<'a> Generator<'a> {
                 let from = parent.inst(inst.args[0]);
                 let raw = match is_constant(from) {
                     true => self.push(*from, Some(from.imm)),
+                    false if from.sunk => {
+                        let name = |arg: ValueId| match arg.is_some() {
+                            true => param(arg).unwrap_or(ValueId(0)),
+                            false => arg,
+                        };
+                        let args = from.args.map(name);
+                        let sum = Inst {
+                            args,
+                            sunk: false,
+                            ..*from
+                        };
+                        self.push(sum, None)
+                    }
                     false => param(inst.args[0]).unwrap_or(ValueId(0)),
                 };
                 (self.sunk_box(raw), Variable::Raw(raw))

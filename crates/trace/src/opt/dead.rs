@@ -137,6 +137,10 @@ pub(super) fn run(work: &mut Work, remove: bool) {
     for carried in &mut work.carried {
         carried.rename(&values);
     }
+    work.derived.retain(|(_, value)| live[value.index()]);
+    for (_, value) in &mut work.derived {
+        *value = values[value.index()];
+    }
     work.trace = small;
 }
 

@@ -601,6 +601,7 @@ impl<'a> Forward<'a> {
         Ok(Work {
             trace,
             carried: Vec::new(),
+            derived: Vec::new(),
             facts: self.facts,
             invariant: Vec::new(),
         })

@@ -7,6 +7,7 @@
 //! sink       boxes, slot stores and iterator stores that only exits need, are left to the exits
 //! reuse      a float goes into a list in the box that it displaces
 //! lower      immediate forms
+//! derive     numbers that differ from others by a constant are added up by the exits
 //! dead       what is not used; numbering
 //! ```
 //!
@@ -15,6 +16,7 @@
 
 mod cse;
 mod dead;
+mod derive;
 mod facts;
 mod fold;
 mod forward;
@@ -33,6 +35,7 @@ mod types;
 
 pub use crate::link::link;
 pub use crate::side::{SideEntry, SideFrameState, side_entry};
+pub(crate) use derive::difference;
 pub use types::HostTypes;
 
 use crate::ir::{End, Trace};
@@ -70,6 +73,7 @@ passes! {
     Sink "sink" "Boxes and stores that only exits need.";
     Reuse "reuse" "Float boxes that nobody else has are overwritten.";
     Lower "lower" "Immediate forms.";
+    Derive "derive" "Numbers that exits can add up.";
     Dead "dead" "What is not used.";
 }
 
@@ -144,6 +148,8 @@ pub(crate) struct Work {
     trace: Trace,
     /// What each phi carries, in order.
     carried: Vec<peel::Carried>,
+    /// Slots whose number needs no phi, and the sunk sum that it is.
+    derived: Vec<(u32, crate::ir::ValueId)>,
     facts: Vec<facts::Fact>,
     /// For each value before the loop: the loop does not change it. Empty without a loop.
     invariant: Vec<bool>,
@@ -277,6 +283,9 @@ fn finish(
     }
     if passes.has(Pass::Lower) {
         run_pass("lower", options, work, |work| lower::run(&mut work.trace))?;
+    }
+    if passes.has(Pass::Derive) && passes.has(Pass::Sink) {
+        run_pass("derive", options, work, derive::run)?;
     }
     run_pass("dead", options, work, |work| {
         dead::run(work, passes.has(Pass::Dead))

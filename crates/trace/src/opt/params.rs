@@ -1,4 +1,5 @@
-//! What another trace must supply to enter the loop: the phis, then the invariants; and the slice that computes those.
+//! What another trace must supply to enter the loop: the phis, what is derived from them, then the invariants; and the slice
+//! that computes those.
 
 use super::peel::Carried;
 use super::{Work, dead};
@@ -40,6 +41,10 @@ pub(super) fn run(work: &mut Work) -> bool {
             LoopParam { value, source }
         })
         .collect();
+    params.extend(work.derived.iter().map(|&(slot, value)| LoopParam {
+        value,
+        source: ParamSource::SlotInt(slot),
+    }));
     let mut used = vec![false; start];
     mark_uses(trace, start, &mut used);
     let mut needed = used.clone();
@@ -74,9 +79,13 @@ pub(super) fn run(work: &mut Work) -> bool {
 /// Marks the values from before the loop that the loop uses.
 fn mark_uses(trace: &Trace, start: usize, used: &mut [bool]) {
     let mut mark = |mut value: ValueId| {
-        // What exits make is made of its input.
-        if value.is_some() && trace.inst(value).sunk {
-            value = trace.inst(value).args[0];
+        // What exits make is made of its inputs: a box of a sum, of two.
+        while value.is_some() && trace.inst(value).sunk {
+            let [first, second, _] = trace.inst(value).args;
+            if second.is_some() && second.index() < start {
+                used[second.index()] = true;
+            }
+            value = first;
         }
         if value.is_some() && value.index() < start {
             used[value.index()] = true;

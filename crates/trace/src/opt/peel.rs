@@ -151,6 +151,7 @@ pub(super) fn run(
     Ok(Work {
         trace: forward.out,
         carried,
+        derived: Vec::new(),
         facts: forward.facts,
         invariant: forward.invariant,
     })

@@ -283,9 +283,13 @@ impl Liveness {
                 }
                 return Ok(());
             }
-            // Boxes, made of one value.
-            if inst.uop.info().inputs.len() != 1 || inst.uop == Uop::Phi {
+            // Boxes and sums.
+            let count = inst.uop.info().inputs.len();
+            if count == 0 || inst.uop == Uop::Phi {
                 return Err(Reason::VerifierFailed);
+            }
+            for &other in &inst.args[1..count] {
+                self.expand(trace, other, out)?;
             }
             value = inst.args[0];
         }
