@@ -6,6 +6,7 @@ use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::frame::FramePtr;
 use serigraph_cpython::threads::Thread;
 use serigraph_stencil::Activation;
+use serigraph_trace::ir::ValueId;
 use serigraph_trace::regalloc::Location;
 use serigraph_trace::side::{SideEntry, side_entry};
 use serigraph_uops::Reason;
@@ -81,6 +82,11 @@ pub unsafe fn record(
         };
         let locations: Option<Vec<Location>> =
             entry.params.iter().map(|&value| locate(value)).collect();
+        if locations.is_none() {
+            let is_lost = |value: &&ValueId| locate(**value).is_none();
+            let lost: Vec<&ValueId> = entry.params.iter().filter(is_lost).collect();
+            log!(Error, "the exit at {} does not keep {lost:?}", exit.at);
+        }
         locations
             .map(|locations| (entry, locations))
             .ok_or(Reason::VerifierFailed)

@@ -82,6 +82,10 @@ pub fn side_entry(parent: &Trace, parent_number: u32, exit: ValueId) -> Result<S
         .collect();
     entry.hand_over(snapshot, parent_number, exit, &owned);
     entry.make_values(snapshot);
+    // A constant may be owned too: then the exit has it nowhere.
+    for &(value, _) in &owned {
+        entry.make(value);
+    }
     entry.make_boxes(snapshot);
     entry.set_slots(snapshot, &state);
     entry.trace.entry_owned = owned
@@ -155,7 +159,7 @@ impl Entry<'_> {
     ) {
         let parent = self.parent;
         for &(value, _) in owned {
-            self.param(value);
+            self.param_for(value);
         }
         for value in parent.snapshot_values(snapshot) {
             self.param_for(value);

@@ -410,10 +410,10 @@ fn lists(trace: &Trace) -> Result {
         }
     }
     for &(value, _) in &trace.entry_owned {
-        if !object(value) || !is_param(value) {
+        if !object(value) || !matches!(trace.inst(value).uop, Uop::Param | Uop::ConstObject) {
             return bad(
                 Place::Trace,
-                format!("{value}, owned from the start, is not a param"),
+                format!("{value}, owned from the start, is no param or constant"),
             );
         }
     }

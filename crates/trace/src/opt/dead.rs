@@ -112,6 +112,9 @@ pub(super) fn run(work: &mut Work, remove: bool) {
     for entry in &trace.entry_slots {
         marks.value(entry.value);
     }
+    for &(value, _) in &trace.entry_owned {
+        marks.value(value);
+    }
     let is_kept = |inst: &Inst| is_root(inst) || (!remove && inst.uop != Uop::Nop);
     marks.scan(is_kept);
     // What a phi gets at the back edge is made after it, and seldom not used by anything else.

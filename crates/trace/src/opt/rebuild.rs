@@ -159,7 +159,7 @@ impl Rebuild<'_> {
             invariant,
         );
         self.values[at] = value;
-        if inst.uop == Uop::Param {
+        if matches!(inst.uop, Uop::Param | Uop::ConstObject) {
             let owned = self
                 .old
                 .entry_owned

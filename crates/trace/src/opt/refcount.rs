@@ -81,7 +81,7 @@ pub(super) fn run(trace: &mut Trace, types: &HostTypes) {
         fields: 0,
     };
     for &(value, count) in &trace.entry_owned {
-        scan.values[value.index()].owned = count as i32;
+        scan.values[value.index()].owned += count as i32;
     }
     for entry in trace.entry_slots.iter().filter(|e| e.synced) {
         scan.hold(u64::from(entry.slot), entry.value, 0);
