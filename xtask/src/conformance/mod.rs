@@ -37,7 +37,7 @@ pub const SAMPLE: &[&str] = &[
 /// The optimiser's passes, for `--pass-off each`.
 pub const PASSES: &[&str] = &[
     "refcount", "guards", "fold", "unbox", "cse", "memory", "peel", "sink", "reuse", "lower",
-    "dead",
+    "derive", "dead",
 ];
 
 /// Time a module of the sample may take.

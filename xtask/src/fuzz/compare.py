@@ -28,7 +28,7 @@ SLACK = 30
 # Processor seconds: programs that take longer by themselves are of no use; with Serigraph they must end.
 WITHOUT, WITH = 0.3, 20.0
 
-PASSES = ("refcount", "guards", "fold", "unbox", "cse", "memory", "peel", "sink", "lower", "dead")
+PASSES = ("refcount", "guards", "fold", "unbox", "cse", "memory", "peel", "sink", "reuse", "lower", "derive", "dead")
 
 
 class TooSlow(BaseException):
