@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use serigraph_trace::opt::{OptOptions, Passes, optimise_linear, optimise_loop};
+use serigraph_trace::opt::{Passes, optimise_linear, optimise_loop};
 use serigraph_trace::parse::parse;
 use serigraph_trace::testhost::TestHost;
 use serigraph_trace::testhost::functions::host_types;
@@ -28,13 +28,9 @@ fuzz_target!(|input: (u8, &str)| {
     }
     let types = host_types(&TestHost::new(0));
     let passes = Passes::parse(PASSES[usize::from(choice) % PASSES.len()]).expect("known passes");
-    let options = OptOptions {
-        passes,
-        report: None,
-    };
     let results = [
-        optimise_loop(trace.clone(), &types, &options),
-        optimise_linear(trace, None, None, &types, &options),
+        optimise_loop(trace.clone(), &types, passes),
+        optimise_linear(trace, None, None, &types, passes),
     ];
     for optimised in results.into_iter().flatten() {
         if let Err(error) = verify(&optimised) {

@@ -132,11 +132,18 @@ fn conformance_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
             other => return Err(text(other.unexpected())),
         }
     }
+    let (built, target) = built_in_target()?;
+    conformance::campaign(&built, &target, &options)
+}
+
+/// Builds Serigraph: the folder of the program, and the target folder that it is in.
+fn built_in_target() -> Result<(PathBuf, PathBuf), String> {
     let built = build_release(root()?, &["serigraph"])?;
     let target = built
         .parent()
-        .ok_or("the programs are in no target folder")?;
-    conformance::campaign(&built, target, &options)
+        .ok_or("the programs are in no target folder")?
+        .to_owned();
+    Ok((built, target))
 }
 
 fn fuzz_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
@@ -192,11 +199,8 @@ fn tools_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
             other => return Err(text(other.unexpected())),
         }
     }
-    let built = build_release(root()?, &["serigraph"])?;
-    let target = built
-        .parent()
-        .ok_or("the programs are in no target folder")?;
-    tools::run(&built, target, python.as_deref(), &only)
+    let (built, target) = built_in_target()?;
+    tools::run(&built, &target, python.as_deref(), &only)
 }
 
 /// Runs the tests with BLESS=1, which makes the text tests rewrite what they expect.

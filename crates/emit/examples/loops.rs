@@ -9,7 +9,7 @@ use serigraph_trace::ir::Trace;
 use serigraph_trace::mini::interpret::Position;
 use serigraph_trace::mini::program::Program;
 use serigraph_trace::mini::record::record;
-use serigraph_trace::opt::{OptOptions, optimise_loop};
+use serigraph_trace::opt::{Passes, optimise_loop};
 use serigraph_trace::parse::parse;
 use serigraph_trace::random::Random;
 use serigraph_trace::regalloc::liveness::is_emitted;
@@ -186,7 +186,7 @@ fn traces() -> (Vec<Trace>, usize) {
         );
         let uops = recording.trace.insts.len();
         let types = functions::host_types(&host);
-        let make = || optimise_loop(recording.trace, &types, &OptOptions::default());
+        let make = || optimise_loop(recording.trace, &types, Passes::ALL);
         if let (true, Ok(trace)) = (recording.complete, host.with_current(make)) {
             traces.push(trace);
             recorded += uops;

@@ -15,7 +15,7 @@ use serigraph_trace::link::link;
 use serigraph_trace::mini::engine::{self, leave_recording};
 use serigraph_trace::mini::program::Program;
 use serigraph_trace::mini::record::record_side;
-use serigraph_trace::opt::{OptOptions, optimise_linear, optimise_loop};
+use serigraph_trace::opt::{Passes, optimise_linear, optimise_loop};
 use serigraph_trace::random::Random;
 use serigraph_trace::regalloc::{Location, dump};
 use serigraph_trace::side::side_entry;
@@ -119,7 +119,7 @@ impl Machine<'_> {
         let made = host.with_current(|| {
             link(&mut trace, 0, root, &types)?;
             let tree = (trace.tree == 0).then_some(root);
-            optimise_linear(trace, tree, Some(root), &types, &OptOptions::default())
+            optimise_linear(trace, tree, Some(root), &types, Passes::ALL)
         });
         if let Ok(trace) = made
             && self.add(trace, entry)
@@ -147,7 +147,7 @@ fn check(seed: u64, tables: &[&'static StencilTable]) -> usize {
             Some(&mut |host, naive| {
                 let types = functions::host_types(host);
                 let trace = host
-                    .with_current(|| optimise_loop(naive, &types, &OptOptions::default()))
+                    .with_current(|| optimise_loop(naive, &types, Passes::ALL))
                     .ok()?;
                 let memory = code_memory_of(host);
                 let program = &program;

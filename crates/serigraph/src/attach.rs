@@ -88,13 +88,14 @@ pub fn detach() {
         return;
     }
     // SAFETY: it came from a box, and is out of reach now.
+    let attached = unsafe { Box::from_raw(attached) };
     let Attached {
         monitoring,
         codes,
         dicts,
         functions,
         attributes,
-    } = *unsafe { Box::from_raw(attached) };
+    } = *attached;
     let (instrumented, watched) =
         state::with(|s| (std::mem::take(&mut s.instrumented), s.dependencies.clear()));
     for address in instrumented {

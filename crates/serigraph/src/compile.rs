@@ -14,7 +14,7 @@ use serigraph_trace::enter::enter;
 use serigraph_trace::exit::{PlanId, Plans, plan_exits_named};
 use serigraph_trace::ir::{Trace, ValueId};
 use serigraph_trace::link::link;
-use serigraph_trace::opt::{self, OptOptions};
+use serigraph_trace::opt;
 use serigraph_trace::regalloc::liveness::is_constant;
 use serigraph_trace::regalloc::{self, Allocation, Location};
 use serigraph_uops::{Reason, Uop};
@@ -220,14 +220,10 @@ const USUAL_INSTS: usize = 2000;
 fn front(job: &Job, tree: Option<&Compiled>, linked: Option<&Target>) -> Result<Front, Reason> {
     let types = host_types();
     let (passes, random_seed) = state::with(|s| (s.options.passes, s.options.random_registers));
-    let options = OptOptions {
-        passes,
-        report: None,
-    };
     let began = processor_time();
     let mut trace = job.trace.clone();
     let trace = match linked {
-        None => opt::optimise_loop(trace, &types, &options)?,
+        None => opt::optimise_loop(trace, &types, passes)?,
         Some(Target { trace: to, way }) => {
             let tree = tree.map(|t| &t.trace);
             let loop_of = match way {
@@ -240,7 +236,7 @@ fn front(job: &Job, tree: Option<&Compiled>, linked: Option<&Target>) -> Result<
                     None
                 }
             };
-            opt::optimise_linear(trace, tree, loop_of, &types, &options)?
+            opt::optimise_linear(trace, tree, loop_of, &types, passes)?
         }
     };
     let optimised = processor_time();

@@ -63,23 +63,17 @@ impl Traces {
     /// A trace.
     #[inline]
     pub fn get(&self, id: TraceId) -> Option<&Executor> {
+        let trace = self.table.get(id as usize).copied().flatten()?;
         // SAFETY: the table owns its traces; the borrow of the table keeps them from being freed or changed.
-        self.table
-            .get(id as usize)
-            .copied()
-            .flatten()
-            .map(|t| unsafe { t.as_ref() })
+        Some(unsafe { trace.as_ref() })
     }
 
     /// A trace, to be changed.
     #[inline]
     pub fn get_mut(&mut self, id: TraceId) -> Option<&mut Executor> {
+        let mut trace = self.table.get(id as usize).copied().flatten()?;
         // SAFETY: as above; the table is borrowed for changing.
-        self.table
-            .get(id as usize)
-            .copied()
-            .flatten()
-            .map(|mut t| unsafe { t.as_mut() })
+        Some(unsafe { trace.as_mut() })
     }
 
     /// Every trace whose code exists, also when it was thrown away.
@@ -91,12 +85,7 @@ impl Traces {
 
     /// Every trace that may be entered.
     pub fn iter(&self) -> impl Iterator<Item = &Executor> {
-        // SAFETY: as above.
-        self.table
-            .iter()
-            .flatten()
-            .map(|t| unsafe { t.as_ref() })
-            .filter(|t| t.retired.is_none())
+        self.all().filter(|t| t.retired.is_none())
     }
 
     /// The root traces that may be entered.

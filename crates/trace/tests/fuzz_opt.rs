@@ -8,7 +8,7 @@ use serigraph_trace::exit::plan_exits;
 use serigraph_trace::ir::Trace;
 use serigraph_trace::mini::engine::{self, Entry};
 use serigraph_trace::mini::program::Program;
-use serigraph_trace::opt::{OptOptions, Pass, Passes, optimise_loop};
+use serigraph_trace::opt::{Pass, Passes, optimise_loop};
 use serigraph_trace::random::Random;
 use serigraph_trace::testhost::{TestHost, functions};
 use serigraph_trace::verify::verify;
@@ -68,12 +68,8 @@ fn check(
                     None => naive,
                     Some(passes) => {
                         let types = functions::host_types(host);
-                        let options = OptOptions {
-                            passes,
-                            report: None,
-                        };
                         let text = naive.to_string();
-                        let result = host.with_current(|| optimise_loop(naive, &types, &options));
+                        let result = host.with_current(|| optimise_loop(naive, &types, passes));
                         let trace = result.ok()?;
                         verify(&trace).unwrap_or_else(|e| panic!("{e}\n{trace}\nmade of\n{text}"));
                         if shown {

@@ -3,9 +3,7 @@
 use serigraph_trace::enter::enter;
 use serigraph_trace::filetest::{Command, run_folder};
 use serigraph_trace::ir::{Trace, ValueId};
-use serigraph_trace::opt::{
-    HostTypes, OptOptions, Passes, link, optimise_linear, optimise_loop, side_entry,
-};
+use serigraph_trace::opt::{HostTypes, Passes, link, optimise_linear, optimise_loop, side_entry};
 use serigraph_trace::parse::parse;
 use serigraph_trace::verify::verify;
 use std::path::Path;
@@ -58,11 +56,8 @@ fn types() -> HostTypes {
     }
 }
 
-fn options(words: &[&str]) -> Result<OptOptions<'static>, String> {
-    Ok(OptOptions {
-        passes: Passes::parse(&words.join(","))?,
-        report: None,
-    })
+fn passes(words: &[&str]) -> Result<Passes, String> {
+    Passes::parse(&words.join(","))
 }
 
 fn shown(result: Result<Trace, serigraph_uops::Reason>) -> String {
@@ -86,11 +81,7 @@ fn read(text: &str) -> Result<Trace, String> {
 /// `test loop [passes]`: a recorded iteration becomes a loop.
 fn loop_command(words: &[&str], input: &str) -> String {
     let run = || -> Result<String, String> {
-        Ok(shown(optimise_loop(
-            read(input)?,
-            &types(),
-            &options(words)?,
-        )))
+        Ok(shown(optimise_loop(read(input)?, &types(), passes(words)?)))
     };
     run().unwrap_or_else(|e| e)
 }
@@ -103,7 +94,7 @@ fn linear_command(words: &[&str], input: &str) -> String {
             None,
             None,
             &types(),
-            &options(words)?,
+            passes(words)?,
         )))
     };
     run().unwrap_or_else(|e| e)
@@ -139,7 +130,7 @@ fn link_command(words: &[&str], input: &str) -> String {
             tree,
             Some(&target),
             &types(),
-            &options(words)?,
+            passes(words)?,
         )))
     };
     run().unwrap_or_else(|e| e)
@@ -159,7 +150,7 @@ fn enter_command(words: &[&str], input: &str) -> String {
             None,
             None,
             &types(),
-            &options(words)?,
+            passes(words)?,
         )))
     };
     run().unwrap_or_else(|e| e)

@@ -9,7 +9,7 @@ use crate::enter::enter;
 use crate::eval::{Step, step};
 use crate::exit::{Exits, PlanId, Scratch, plan_exit_at, plan_exits, restore};
 use crate::ir::{End, Trace, ValueId};
-use crate::opt::{OptOptions, Passes, link, optimise_linear, optimise_loop, side_entry};
+use crate::opt::{Passes, link, optimise_linear, optimise_loop, side_entry};
 use crate::ownership::SlotMemory;
 use crate::testhost::{TestHost, functions};
 use crate::verify::verify;
@@ -37,7 +37,7 @@ enum Side {
 /// The traces of a program's loop.
 struct Tree<'a> {
     program: &'a Program,
-    options: OptOptions<'a>,
+    passes: Passes,
     polls: Option<u64>,
     members: Vec<Member>,
     sides: HashMap<(usize, ValueId), Side>,
@@ -65,13 +65,9 @@ pub fn run(program: &Program, passes: Passes, polls: Option<u64>) -> Ended {
         ip: 0,
         top: program.top(),
     };
-    let options = OptOptions {
-        passes,
-        report: None,
-    };
     let mut tree = Tree {
         program,
-        options,
+        passes,
         polls,
         members: Vec::new(),
         sides: HashMap::new(),
@@ -173,7 +169,7 @@ impl<'a> Tree<'a> {
     fn compile_root(&mut self, host: &mut TestHost, naive: Trace) {
         verify(&naive).unwrap_or_else(|e| panic!("the recording: {e}\n{naive}"));
         let types = functions::host_types(host);
-        if let Ok(trace) = host.with_current(|| optimise_loop(naive, &types, &self.options)) {
+        if let Ok(trace) = host.with_current(|| optimise_loop(naive, &types, self.passes)) {
             self.add(trace, Vec::new());
         }
     }
@@ -242,7 +238,6 @@ impl<'a> Tree<'a> {
         let types = functions::host_types(host);
         let root = &self.members[0].trace;
         let mut trace = recording.trace;
-        let options = &self.options;
         let enters = self.members.len() % 3 == 2;
         let made = host.with_current(|| {
             let tree = (trace.tree == 0).then_some(root);
@@ -250,11 +245,11 @@ impl<'a> Tree<'a> {
             if !enters && link(&mut linking, 0, root, &types).is_ok() {
                 verify(&linking)
                     .unwrap_or_else(|e| panic!("after link: {e}\n{linking}\nto\n{root}"));
-                return optimise_linear(linking, tree, Some(root), &types, options);
+                return optimise_linear(linking, tree, Some(root), &types, self.passes);
             }
             enter(&mut trace, 0, root)?;
             verify(&trace).unwrap_or_else(|e| panic!("after enter: {e}\n{trace}\nto\n{root}"));
-            optimise_linear(trace, tree, None, &types, options)
+            optimise_linear(trace, tree, None, &types, self.passes)
         });
         if let Ok(trace) = made {
             let side = self.add(trace, parents);

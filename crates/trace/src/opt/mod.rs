@@ -41,7 +41,6 @@ pub use types::HostTypes;
 use crate::ir::{End, Trace};
 use forward::Forward;
 use serigraph_uops::Reason;
-use std::time::{Duration, Instant};
 use survey::Survey;
 
 macro_rules! passes {
@@ -122,27 +121,6 @@ impl Passes {
     }
 }
 
-/// What is shown to whoever watches the passes: the name, the trace after it, and how long it took.
-pub type Report<'a> = &'a dyn Fn(&'static str, &Trace, Duration);
-
-/// How to optimise.
-#[derive(Clone, Copy)]
-pub struct OptOptions<'a> {
-    /// Which passes run.
-    pub passes: Passes,
-    /// Sees every pass.
-    pub report: Option<Report<'a>>,
-}
-
-impl Default for OptOptions<'_> {
-    fn default() -> Self {
-        OptOptions {
-            passes: Passes::ALL,
-            report: None,
-        }
-    }
-}
-
 /// A trace with what later passes need to know about its values.
 pub(crate) struct Work {
     trace: Trace,
@@ -168,27 +146,18 @@ impl Trace {
     }
 }
 
-/// Runs one pass: timed, shown, and verified in debug builds.
+/// Runs one pass, which is verified in debug builds.
 fn run_pass(
     name: &'static str,
-    options: &OptOptions<'_>,
     work: &mut Work,
     pass: impl FnOnce(&mut Work),
 ) -> Result<(), Reason> {
-    let start = options.report.map(|_| Instant::now());
     pass(work);
-    show(name, options, &work.trace, start)
+    checked(name, &work.trace)
 }
 
-fn show(
-    name: &'static str,
-    options: &OptOptions<'_>,
-    trace: &Trace,
-    start: Option<Instant>,
-) -> Result<(), Reason> {
-    if let (Some(report), Some(start)) = (options.report, start) {
-        report(name, trace, start.elapsed());
-    }
+/// In debug builds: whether a pass has left a trace that is well formed.
+fn checked(name: &'static str, trace: &Trace) -> Result<(), Reason> {
     if cfg!(debug_assertions)
         && let Err(error) = crate::verify::verify(trace)
     {
@@ -200,30 +169,24 @@ fn show(
 
 /// Makes a loop of the recording of one iteration, from a loop header to the same header, whose state at the end is the
 /// snapshot of its [`End::Exit`].
-pub fn optimise_loop(
-    mut trace: Trace,
-    types: &HostTypes,
-    options: &OptOptions<'_>,
-) -> Result<Trace, Reason> {
+pub fn optimise_loop(mut trace: Trace, types: &HostTypes, passes: Passes) -> Result<Trace, Reason> {
     let End::Exit(header) = trace.end else {
         return Err(Reason::NotLooping);
     };
     if header.is_none() {
         return Err(Reason::NotLooping);
     }
-    let start = options.report.map(|_| Instant::now());
-    if options.passes.has(Pass::Refcount) {
+    if passes.has(Pass::Refcount) {
         refcount::run(&mut trace, types);
-        show("refcount", options, &trace, start)?;
+        checked("refcount", &trace)?;
     }
-    let start = options.report.map(|_| Instant::now());
     let survey = Survey::new(&trace, header, types);
     let make = |more| {
-        let forward = Forward::new(&trace, types, options.passes, Some(&survey));
+        let forward = Forward::new(&trace, types, passes, Some(&survey));
         peel::run(&trace, &survey, forward, more)
     };
     let wanted = [Pass::Peel, Pass::Unbox, Pass::Sink];
-    let more = match wanted.into_iter().all(|pass| options.passes.has(pass)) {
+    let more = match wanted.into_iter().all(|pass| passes.has(pass)) {
         true => peel::more_iterations(&trace, &survey),
         false => 0,
     };
@@ -231,8 +194,8 @@ pub fn optimise_loop(
         Err(_) if more > 0 => make(0)?,
         made => made?,
     };
-    show("peel", options, &work.trace, start)?;
-    finish(&mut work, types, options, None)?;
+    checked("peel", &work.trace)?;
+    finish(&mut work, types, passes, None)?;
     Ok(work.trace)
 }
 
@@ -243,22 +206,20 @@ pub fn optimise_linear(
     tree: Option<&Trace>,
     target: Option<&Trace>,
     types: &HostTypes,
-    options: &OptOptions<'_>,
+    passes: Passes,
 ) -> Result<Trace, Reason> {
     if trace.loop_start.is_some() {
         return Err(Reason::NotLooping);
     }
-    let start = options.report.map(|_| Instant::now());
-    if options.passes.has(Pass::Refcount) {
+    if passes.has(Pass::Refcount) {
         refcount::run(&mut trace, types);
-        show("refcount", options, &trace, start)?;
+        checked("refcount", &trace)?;
     }
-    let start = options.report.map(|_| Instant::now());
-    let mut forward = Forward::new(&trace, types, options.passes, None);
+    let mut forward = Forward::new(&trace, types, passes, None);
     forward.tree = tree;
     let mut work = forward.linear().map_err(|_| Reason::TypesUnstable)?;
-    show("forward", options, &work.trace, start)?;
-    finish(&mut work, types, options, target)?;
+    checked("forward", &work.trace)?;
+    finish(&mut work, types, passes, target)?;
     Ok(work.trace)
 }
 
@@ -266,30 +227,27 @@ pub fn optimise_linear(
 fn finish(
     work: &mut Work,
     types: &HostTypes,
-    options: &OptOptions<'_>,
+    passes: Passes,
     target: Option<&Trace>,
 ) -> Result<(), Reason> {
-    let passes = options.passes;
-    run_pass("sink", options, work, |work| {
+    run_pass("sink", work, |work| {
         sink::run(work, types, target, passes.has(Pass::Sink))
     })?;
     if passes.has(Pass::Refcount) {
-        run_pass("refcount", options, work, |work| {
+        run_pass("refcount", work, |work| {
             refcount::run(&mut work.trace, types)
         })?;
     }
     if passes.has(Pass::Reuse) {
-        run_pass("reuse", options, work, |work| reuse::run(work, types))?;
+        run_pass("reuse", work, |work| reuse::run(work, types))?;
     }
     if passes.has(Pass::Lower) {
-        run_pass("lower", options, work, |work| lower::run(&mut work.trace))?;
+        run_pass("lower", work, |work| lower::run(&mut work.trace))?;
     }
     if passes.has(Pass::Derive) && passes.has(Pass::Sink) {
-        run_pass("derive", options, work, derive::run)?;
+        run_pass("derive", work, derive::run)?;
     }
-    run_pass("dead", options, work, |work| {
-        dead::run(work, passes.has(Pass::Dead))
-    })?;
+    run_pass("dead", work, |work| dead::run(work, passes.has(Pass::Dead)))?;
     if work.trace.loop_start.is_some() && !params::run(work) {
         return Err(Reason::NotLooping);
     }
