@@ -18,8 +18,16 @@ def from_program(fields):
 def from_environment():
     """For an installed package, at the start of every interpreter of its environment."""
     # With the `serigraph` program its start-up step comes later, with its own engine.
-    if os.environ.get("SERIGRAPH", "0") not in ("", "0") and "SERIGRAPH_BOOT" not in os.environ:
+    if os.environ.get("SERIGRAPH", "0") in ("", "0") or "SERIGRAPH_BOOT" in os.environ:
+        return
+    # `site` reads what is installed in a virtual environment twice.
+    global _has_started
+    if not _has_started:
+        _has_started = True
         _start({}, None)
+
+
+_has_started = False
 
 
 def _start(fields, engine):
@@ -46,7 +54,12 @@ def _start(fields, engine):
 def _settings(fields):
     """The settings of this run, and those of them that the engine is given."""
     given = [name for name in ("threshold", "stats") if name in fields]
-    if not given and not any(variable.startswith("SERIGRAPH") for variable in os.environ):
+    # Most runs have no settings, and do without reading the table of them.
+    if (
+        not given
+        and os.environ.get("SERIGRAPH", "") in ("", "0", "1")
+        and not any(variable.startswith("SERIGRAPH_") for variable in os.environ)
+    ):
         return {}, {}
     from . import _options
 
