@@ -98,6 +98,44 @@ impl BackEdges {
         }
         monitors[self.jump_index] = OUR_BIT;
         monitors[fields.active + self.jump_index] = OUR_BIT;
+        // SAFETY: by the caller's promise.
+        unsafe { self.instrument(code) };
+        true
+    }
+
+    /// Instruments the back edges again whose callback has returned `DISABLE`. False, and nothing is done, unless the code object
+    /// has these events, no others, and has never had those of a second tool (for then the tools of each instruction are noted apart).
+    ///
+    /// # Safety
+    /// As [`Self::set`].
+    pub(crate) unsafe fn renew(self, code: CodeRef) -> bool {
+        let fields = &layout().code_monitoring;
+        let data = data(code);
+        if data.is_null() {
+            return false;
+        }
+        let bytes = fields.active + fields.active_count;
+        // SAFETY: the data begin with the two arrays; after them comes the pointer to the tools of each instruction.
+        let (monitors, tools) = unsafe {
+            (
+                std::slice::from_raw_parts(data, bytes),
+                read::<*const u8>(data, bytes.next_multiple_of(size_of::<*const u8>())),
+            )
+        };
+        let ours = [self.jump_index, fields.active + self.jump_index];
+        let is_ours =
+            |(at, &tools): (usize, &u8)| tools == if ours.contains(&at) { OUR_BIT } else { 0 };
+        if !tools.is_null() || !monitors.iter().enumerate().all(is_ours) {
+            return false;
+        }
+        // SAFETY: by the caller's promise.
+        unsafe { self.instrument(code) };
+        true
+    }
+
+    /// # Safety
+    /// As [`Self::set`]; the code object has the events.
+    unsafe fn instrument(self, code: CodeRef) {
         let caches = Opcode::JumpBackward.caches(minor());
         // SAFETY: the units of a live code object, from which the interpreter reads one at a time, under the GIL.
         let units = unsafe {
@@ -114,7 +152,6 @@ impl BackEdges {
             }
             from = at + 1 + caches as usize;
         }
-        true
     }
 
     /// Whether what was done here is what the interpreter does, jumps forward apart.

@@ -332,6 +332,28 @@ impl Monitoring {
         Ok(false)
     }
 
+    /// Has the back edges of a code object that has our events report again, also those whose callback returned
+    /// [`Action::Disable`]. True if it was done without the interpreter.
+    ///
+    /// # Errors
+    /// An exception is set (no memory).
+    pub fn renew_back_edge_events(
+        &self,
+        thread: Thread,
+        code: CodeRef,
+    ) -> Result<bool, PythonError> {
+        if let Some(back_edges) = self.back_edges
+            && self.is_plain(thread, code)
+            // SAFETY: a live code object; no global events, and its version is right, as just asked.
+            && unsafe { back_edges.renew(code) }
+        {
+            return Ok(true);
+        }
+        self.set_local_events(code, Events::None)?;
+        self.set_local_events(code, Events::Jump)?;
+        Ok(false)
+    }
+
     /// Sets the local events of a code object. In 3.12, superinstructions that need not be broken up are kept.
     ///
     /// # Errors

@@ -237,8 +237,12 @@ fn on_jump(code: CodeRef, from: u32, to: u32) -> Action {
     // Most back edges of most programs are counted, and that is all.
     match enter::count(code, to) {
         Due::Wait => return Action::Continue,
-        Due::Never => return Action::Disable,
         Due::Look => {}
+        Due::Wake => {
+            wake();
+            return Action::Continue;
+        }
+        Due::Never | Due::Sleep(_) | Due::Leave => return Action::Disable,
     }
     let Some(thread) = Thread::current() else {
         return Action::Continue;
@@ -249,8 +253,28 @@ fn on_jump(code: CodeRef, from: u32, to: u32) -> Action {
     // SAFETY: the interpreter calls this at a jump of the running frame, whose code this is.
     match unsafe { enter::at_back_edge(thread, frame, code, to) } {
         Answer::GoOn => Action::Continue,
-        Answer::Disable => Action::Disable,
         Answer::Raise => Action::Raise,
+    }
+}
+
+/// Gives the headers that have slept long enough their events again.
+#[cold]
+fn wake() {
+    let codes = state::with(|s| s.wake());
+    let (Some(attached), Some(thread)) = (attached(), Thread::current()) else {
+        return;
+    };
+    for address in codes {
+        // SAFETY: code objects leave the tables when they die.
+        let code = unsafe { CodeRef::from_raw(ptr::with_exposed_provenance_mut(address)) };
+        if attached
+            .monitoring
+            .renew_back_edge_events(thread, code)
+            .is_err()
+        {
+            // SAFETY: the GIL is held; without memory the header sleeps on.
+            unsafe { ffi::PyErr_Clear() };
+        }
     }
 }
 
@@ -324,9 +348,18 @@ fn same_key(key: *mut PyObject, known: *mut PyObject) -> bool {
 }
 
 fn on_function(event: FunctionEvent, function: *mut PyObject, _value: *mut PyObject) {
-    if event == FunctionEvent::Create {
+    // Programs make and drop functions all the time.
+    if event == FunctionEvent::Create
+        || !state::with(|s| s.dependencies.has_object(function.addr()))
+    {
         return;
     }
+    on_known_function(event, function);
+}
+
+/// A function that a trace relies on is changed, or dies.
+#[cold]
+fn on_known_function(event: FunctionEvent, function: *mut PyObject) {
     state::with(|s| {
         let traces = s.dependencies.object_changed(function.addr());
         if event == FunctionEvent::Destroy && !traces.is_empty() {

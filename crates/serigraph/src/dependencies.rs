@@ -116,6 +116,12 @@ impl Dependencies {
         traces
     }
 
+    /// Whether a trace may rely on a function or code object.
+    #[inline]
+    pub fn has_object(&self, object: usize) -> bool {
+        self.objects.contains_key(&object)
+    }
+
     /// A function is changed, or a function or code object dies: the traces that relied on it.
     pub fn object_changed(&mut self, object: usize) -> Vec<TraceId> {
         self.objects.remove(&object).unwrap_or_default()

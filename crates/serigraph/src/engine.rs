@@ -7,6 +7,7 @@ use serigraph_uops::Reason;
 use crate::dump::Stage;
 use crate::executor::Kind;
 use crate::options::Options;
+use crate::sleepers::Sleepers;
 use crate::stats::Stats;
 use crate::{attach, crash, log, native, reserve, state};
 
@@ -84,6 +85,7 @@ pub fn disable() {
             s.retire(id, Reason::Disabled);
         }
         s.codes.clear();
+        s.sleepers = Sleepers::new();
         s.collect()
     });
     drop(freed);

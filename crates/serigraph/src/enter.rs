@@ -16,6 +16,7 @@ use crate::executor::{Compiled, TurnCounter, slots_of};
 use crate::exit::{self, InActivation};
 use crate::header::Due;
 use crate::payoff::{Measured, Visit};
+use crate::state::State;
 use crate::{attach, crash, log, record_root, side, state};
 
 /// What the monitoring callback is to tell the interpreter.
@@ -23,8 +24,6 @@ use crate::{attach, crash, log, record_root, side, state};
 pub enum Answer {
     /// Go on, from wherever the frame stands now.
     GoOn,
-    /// Go on, and report this location no more.
-    Disable,
     /// The frame is left with the exception that is set.
     Raise,
 }
@@ -38,23 +37,51 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Counts a back edge to `header`, if that is all that is to be done.
+/// Counts a back edge to the header at `ip`, if that is all that is to be done.
 #[inline]
-pub fn count(code: CodeRef, header: u32) -> Due {
+pub fn count(code: CodeRef, ip: u32) -> Due {
     state::with(|s| {
         s.stats.jump_events += 1;
         if !s.on || tracemalloc::is_tracing() {
             return Due::Wait;
         }
-        let limits = &s.options.limits;
-        let data = s.codes.entry(code.as_ptr().addr()).or_default();
-        let header = data.header(header, limits);
-        if header.executors.is_empty() {
-            header.count()
-        } else {
-            Due::Look
+        if s.sleepers.is_one_due(s.stats.jump_events) {
+            return Due::Wake;
+        }
+        let data = s.codes.get_mut(&code.as_ptr().addr());
+        let Some(header) = data.and_then(|data| data.find_mut(ip)) else {
+            return count_first(s, code, ip);
+        };
+        if !header.executors.is_empty() {
+            return Due::Look;
+        }
+        match header.count() {
+            due @ (Due::Wait | Due::Look) => due,
+            due => count_last(s, code, ip, due),
         }
     })
+}
+
+/// As [`count`], of a header that has not been seen before.
+#[cold]
+fn count_first(s: &mut State, code: CodeRef, ip: u32) -> Due {
+    let limits = &s.options.limits;
+    let data = s.codes.entry(code.as_ptr().addr()).or_default();
+    data.header(ip, limits).count()
+}
+
+/// The events of a header are about to be switched off, for a while or for good.
+#[cold]
+fn count_last(s: &mut State, code: CodeRef, ip: u32, due: Due) -> Due {
+    match due {
+        Due::Sleep(rest) => {
+            let events = s.stats.jump_events;
+            s.sleepers.add(code.as_ptr().addr(), ip, rest, events);
+        }
+        Due::Leave => s.sleepers.wake_all(),
+        _ => {}
+    }
+    Due::Never
 }
 
 /// A back edge to `header` was taken in this frame, and [`count`] has asked for a look: a trace is entered or recorded.
@@ -65,7 +92,6 @@ pub fn count(code: CodeRef, header: u32) -> Due {
 pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, header: u32) -> Answer {
     enum Next {
         GoOn,
-        Disable,
         Record,
         Enter(Rc<Compiled>),
     }
@@ -111,15 +137,13 @@ pub unsafe fn at_back_edge(thread: Thread, frame: FramePtr, code: CodeRef, heade
             return Next::GoOn;
         }
         match header.count() {
-            Due::Wait => Next::GoOn,
-            Due::Never => Next::Disable,
             Due::Look if header.is_due() => Next::Record,
-            Due::Look => Next::GoOn,
+            // A header with traces keeps its events.
+            _ => Next::GoOn,
         }
     });
     match next {
         Next::GoOn => Answer::GoOn,
-        Next::Disable => Answer::Disable,
         // SAFETY: by the caller's promise.
         Next::Record => unsafe { record_root::record(thread, frame, code, header) },
         // SAFETY: by the caller's promise; the trace begins at this header.

@@ -9,6 +9,7 @@ use serigraph_cpython::bytecode::ValidatedCode;
 use crate::limits::Limits;
 use crate::pace::{self, Pace};
 use crate::payoff::Entries;
+use crate::sleepers::Rest;
 
 /// The number of a trace; never used again for another.
 pub type TraceId = u32;
@@ -28,12 +29,29 @@ pub struct Header {
     pub ended: u32,
     /// Given up: never recorded again.
     pub blacklisted: bool,
+    /// Whether its events are on.
+    sleep: Sleep,
+    /// Back edges that the whole program had taken at the last attempt.
+    attempted_at: u64,
     /// Root traces that begin here, with different entry types; the newest first.
     pub executors: Vec<TraceId>,
     /// Whether they are entered.
     pub entries: Entries,
     /// How long a turn takes in the interpreter.
     pub pace: Pace,
+}
+
+/// Whether a header is left alone for a while.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sleep {
+    /// It is counted.
+    Awake,
+    /// Its events are to be switched off for a while.
+    Tired(Rest),
+    /// Its events are off, and it is among the [`Sleepers`](crate::sleepers::Sleepers).
+    Asleep,
+    /// It is given up for good, and the others are to be woken.
+    Leaving,
 }
 
 /// What a header's count asks for.
@@ -45,6 +63,12 @@ pub enum Due {
     Look,
     /// Its events may be switched off.
     Never,
+    /// Its events may be switched off for a while.
+    Sleep(Rest),
+    /// Its events may be switched off, and those who sleep are to be woken.
+    Leave,
+    /// Some sleeping headers are to be woken.
+    Wake,
 }
 
 impl Header {
@@ -57,6 +81,8 @@ impl Header {
             attempts: 0,
             ended: 0,
             blacklisted: false,
+            sleep: Sleep::Awake,
+            attempted_at: 0,
             executors: Vec::new(),
             entries: Entries::default(),
             pace: Pace::default(),
@@ -66,12 +92,8 @@ impl Header {
     /// Counts one back edge.
     #[inline]
     pub fn count(&mut self) -> Due {
-        if self.blacklisted {
-            return if self.executors.is_empty() {
-                Due::Never
-            } else {
-                Due::Wait
-            };
+        if self.blacklisted || self.sleep != Sleep::Awake {
+            return self.count_no_more();
         }
         self.counter = self.counter.saturating_add(1);
         if self.counter.saturating_add(pace::watched(self.due)) >= self.due {
@@ -81,18 +103,56 @@ impl Header {
         }
     }
 
+    /// What is to be done at a back edge that is not counted.
+    #[cold]
+    fn count_no_more(&mut self) -> Due {
+        if !self.executors.is_empty() {
+            return Due::Wait;
+        }
+        match self.sleep {
+            Sleep::Tired(rest) => {
+                self.sleep = Sleep::Asleep;
+                Due::Sleep(rest)
+            }
+            Sleep::Leaving => {
+                self.sleep = Sleep::Awake;
+                Due::Leave
+            }
+            Sleep::Asleep | Sleep::Awake => Due::Never,
+        }
+    }
+
+    /// Its events are on again: it is recorded as soon as its turns have been timed.
+    pub fn wake(&mut self, limits: &Limits) {
+        self.sleep = Sleep::Awake;
+        self.due = limits.hot_header;
+        self.counter = self.due - pace::watched(self.due).max(1);
+    }
+
     /// Whether it is to be recorded now, not just to be looked at.
     pub fn is_due(&self) -> bool {
         self.counter >= self.due
     }
 
-    /// A recording from here gave no trace: the next waits longer, and after the last none is made.
-    pub fn failed(&mut self, limits: &Limits) {
+    /// A recording from here gave no trace, when the whole program had taken `events` back edges: the next waits longer, and
+    /// after the last none is made.
+    pub fn failed(&mut self, limits: &Limits, events: u64) {
+        let own = self.counter.into();
+        self.failed_as_one(limits, events, Some(own));
+    }
+
+    /// As [`Self::failed`]; `own`: how many back edges were taken here since the last attempt, if that is known.
+    fn failed_as_one(&mut self, limits: &Limits, events: u64, own: Option<u64>) {
+        let all = events - std::mem::replace(&mut self.attempted_at, events);
+        let is_one_of_many = own.is_some_and(|own| own < all / 2) && self.executors.is_empty();
         self.attempts += 1;
         self.counter = 0;
         self.pace.clear();
-        if self.attempts >= limits.header_attempts {
+        if is_one_of_many && self.attempts >= limits.attempts_awake {
+            self.sleep = Sleep::Tired(limits.rest(self.attempts));
+        } else if self.attempts >= limits.header_attempts {
             self.blacklisted = true;
+            self.sleep = Sleep::Leaving;
         } else {
             self.due = Limits::after_attempts(limits.hot_header, self.attempts);
         }
@@ -101,14 +161,14 @@ impl Header {
     /// A recording began where the loop was just about to end: the next back edge, which is the first of the loop's next run,
     /// is a better place. (A loop of 16 turns is about to end at each multiple of 16.) A few times in a row it is a
     /// failure like any other.
-    pub fn ended(&mut self, limits: &Limits) {
+    pub fn ended(&mut self, limits: &Limits, events: u64) {
         const IN_A_ROW: u32 = 4;
         self.ended += 1;
         if self.ended < IN_A_ROW {
             self.counter = self.due.saturating_sub(1);
         } else {
             self.ended = 0;
-            self.failed(limits);
+            self.failed(limits, events);
         }
     }
 
@@ -121,15 +181,23 @@ impl Header {
     pub fn compiled(&mut self, trace: TraceId, limits: &Limits) {
         self.executors.insert(0, trace);
         self.counter = 0;
+        self.sleep = Sleep::Awake;
         if self.executors.len() >= limits.peers {
             self.blacklisted = true;
         }
     }
 
-    /// A root trace is no more. The header may be recorded again, after a longer wait each time.
-    pub fn discarded(&mut self, trace: TraceId, limits: &Limits) {
+    /// A root trace is no more. The header may be recorded again, after a longer wait each time. `entered`: how often it was
+    /// entered, if it goes because it does not pay; else how much of the program it is cannot be told from back edges.
+    pub fn discarded(
+        &mut self,
+        trace: TraceId,
+        limits: &Limits,
+        events: u64,
+        entered: Option<u64>,
+    ) {
         self.executors.retain(|&t| t != trace);
-        self.failed(limits);
+        self.failed_as_one(limits, events, entered);
     }
 }
 
@@ -169,6 +237,7 @@ impl CodeData {
     }
 
     /// As [`Self::find`], to be changed.
+    #[inline]
     pub fn find_mut(&mut self, ip: u32) -> Option<&mut Header> {
         self.headers.iter_mut().find(|h| h.ip == ip)
     }
@@ -222,10 +291,10 @@ mod tests {
         let mut header = Header::new(7, &limits);
         for _ in 0..3 {
             header.counter = 3;
-            header.ended(&limits);
+            header.ended(&limits, 3);
             assert_eq!((header.count(), header.attempts), (Due::Look, 0));
         }
-        header.ended(&limits);
+        header.ended(&limits, 3);
         assert_eq!((header.count(), header.attempts), (Due::Wait, 1));
     }
 
@@ -236,11 +305,41 @@ mod tests {
             ..Limits::with_threshold(2)
         };
         let mut header = Header::new(0, &limits);
-        header.failed(&limits);
+        header.failed(&limits, 0);
         let until_due = (0..).take_while(|_| header.count() == Due::Wait).count();
         assert_eq!(until_due, 3);
-        header.failed(&limits);
-        assert_eq!(header.count(), Due::Never);
+        header.failed(&limits, 4);
+        assert_eq!(
+            [header.count(), header.count()],
+            [Due::Leave, Due::Never],
+            "the others are woken once"
+        );
+    }
+
+    #[test]
+    fn one_of_many_sleeps_after_some_failures_and_is_recorded_soon_when_woken() {
+        let limits = Limits::with_threshold(1024);
+        let mut header = Header::new(0, &limits);
+        let fail = |header: &mut Header, events| {
+            header.counter = header.due;
+            header.failed(&limits, events);
+        };
+        fail(&mut header, 10_000);
+        assert_eq!(header.count(), Due::Wait);
+        fail(&mut header, 20_000);
+        assert_eq!(
+            [header.count(), header.count()],
+            [Due::Sleep(limits.rest(2)), Due::Never]
+        );
+        header.wake(&limits);
+        let until_due = (0..).take_while(|_| {
+            header.count();
+            !header.is_due()
+        });
+        assert!(until_due.count() < 100);
+        // Alone it goes on counting.
+        fail(&mut header, 20_000 + 1024);
+        assert_eq!(header.count(), Due::Wait);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod record_root;
 mod recording;
 mod reserve;
 mod side;
+mod sleepers;
 mod state;
 mod stats;
 mod traces;

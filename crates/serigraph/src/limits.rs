@@ -1,5 +1,9 @@
 //! Every threshold and limit of the engine, in one table.
 
+use std::time::Duration;
+
+use crate::sleepers::Rest;
+
 /// When the engine acts, and how far it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -7,8 +11,14 @@ pub struct Limits {
     pub hot_header: u32,
     /// Times a side exit is taken before a side trace is recorded from it.
     pub hot_exit: u32,
-    /// Recordings tried at a header before it is given up.
+    /// Recordings tried at a header before it is given up, if there is little else in the program.
     pub header_attempts: u32,
+    /// Recordings tried at a header before it is left alone for a while, if it is one of many.
+    pub attempts_awake: u32,
+    /// Back edges of the whole program for which it is left alone the first time.
+    pub rest_events: u32,
+    /// Milliseconds after which it is woken, if there are not as many back edges.
+    pub rest_ms: u32,
     /// Recordings tried from an exit before it stays an exit for good.
     pub exit_attempts: u32,
     /// Root traces with different entry types at one header.
@@ -33,6 +43,9 @@ impl Default for Limits {
             hot_header: 1024,
             hot_exit: 32,
             header_attempts: 4,
+            attempts_awake: 2,
+            rest_events: 16 << 10,
+            rest_ms: 1000,
             exit_attempts: 3,
             peers: 4,
             side_traces: 64,
@@ -53,6 +66,7 @@ impl Limits {
         Limits {
             hot_header: threshold,
             hot_exit: shipped.hot_exit.min(threshold),
+            rest_events: shipped.rest_events.min(threshold.saturating_mul(16)),
             ..shipped
         }
     }
@@ -61,6 +75,15 @@ impl Limits {
     /// that what cannot be recorded costs little, and is given up before its events cost more than its recordings.
     pub fn after_attempts(threshold: u32, attempt: u32) -> u32 {
         threshold.saturating_mul(1u32.checked_shl(attempt).unwrap_or(u32::MAX))
+    }
+
+    /// For how long a header is left alone after so many attempts.
+    pub fn rest(&self, attempts: u32) -> Rest {
+        let doubled = attempts.saturating_sub(self.attempts_awake);
+        Rest {
+            events: Limits::after_attempts(self.rest_events, doubled).into(),
+            time: Duration::from_millis(Limits::after_attempts(self.rest_ms, doubled).into()),
+        }
     }
 }
 

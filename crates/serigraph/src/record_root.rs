@@ -199,6 +199,7 @@ fn fail(code: CodeRef, header: u32, at_code: CodeRef, at: u32, reason: Reason) {
     count_abort(at_code, at, reason);
     state::with(|s| {
         let limits = &s.options.limits;
+        let events = s.stats.jump_events;
         let data = s.codes.entry(code.as_ptr().addr()).or_default();
         let header = data.header(header, limits);
         if matches!(
@@ -207,7 +208,7 @@ fn fail(code: CodeRef, header: u32, at_code: CodeRef, at: u32, reason: Reason) {
         ) {
             header.blacklisted = true;
         } else if reason == Reason::LoopEnded {
-            header.ended(limits);
+            header.ended(limits, events);
         } else if reason == Reason::TraceEnd {
             // Stopped on purpose (the option `stop_after`): the next turn is recorded too.
             header.counter = header.due.saturating_sub(1);
@@ -216,7 +217,7 @@ fn fail(code: CodeRef, header: u32, at_code: CodeRef, at: u32, reason: Reason) {
                 // What the loop does will hardly change, and waiting for the next attempt costs an event at each turn.
                 header.attempts += 1;
             }
-            header.failed(limits);
+            header.failed(limits, events);
         }
     });
 }

@@ -16,6 +16,7 @@ use crate::gil::GilCell;
 use crate::header::{ByAddress, CodeData, TraceId};
 use crate::log;
 use crate::options::Options;
+use crate::sleepers::Sleepers;
 use crate::stats::Stats;
 use crate::traces::Traces;
 
@@ -43,6 +44,8 @@ pub struct State {
     pub trace_bytes: usize,
     /// Code objects (addresses) that have JUMP events.
     pub instrumented: AddressSet,
+    /// Headers whose events are off for a while.
+    pub sleepers: Sleepers,
     /// The traces.
     pub traces: Traces,
     /// Makes machine code; kept for its buffers.
@@ -97,6 +100,7 @@ impl State {
             process: std::process::id(),
             trace_bytes: 0,
             instrumented: AddressSet::default(),
+            sleepers: Sleepers::new(),
             traces: Traces::new(),
             emitter: None,
             scratch: Scratch::default(),
@@ -139,6 +143,24 @@ impl State {
         self.codes.entry(code.as_ptr().addr()).or_default()
     }
 
+    /// Wakes the headers whose time has come; the code objects (addresses) that need their events again.
+    pub fn wake(&mut self) -> Vec<usize> {
+        let due = self.sleepers.take_due(self.stats.jump_events);
+        let mut codes = Vec::with_capacity(due.len());
+        for (code, ip) in due {
+            // Of a code object that has died there are no data.
+            let header = self.codes.get_mut(&code).and_then(|data| data.find_mut(ip));
+            if let Some(header) = header {
+                header.wake(&self.options.limits);
+                codes.push(code);
+            }
+        }
+        codes.retain(|code| self.instrumented.contains(code));
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+
     /// Takes a finished trace into the tables, so that it can be entered.
     pub fn install(&mut self, executor: Executor) {
         self.stats.code_bytes += executor.compiled.code_size() as u64;
@@ -169,6 +191,7 @@ impl State {
                 compiled.take_borrowed();
             }
             let is_comparison = trace.payoff.is_comparison();
+            let entered = trace.entered;
             log!(
                 Info,
                 "trace {id} at {}:{} thrown away: {}",
@@ -189,7 +212,9 @@ impl State {
                                 false => 1,
                             };
                         }
-                        header.discarded(id, &self.options.limits);
+                        let entered = (reason == Reason::NotPaying).then_some(entered);
+                        let events = self.stats.jump_events;
+                        header.discarded(id, &self.options.limits, events, entered);
                     }
                 }
                 Kind::Side { parent, exit } => self.unlink(parent, exit, id),

@@ -162,6 +162,19 @@ pub fn back_edge_events(arguments: &[*mut PyObject]) -> Result<Owned, String> {
     Ok(int(is_ours.into()))
 }
 
+/// `renew_events(code)`: whether they were set anew without the interpreter.
+pub fn renew_events(arguments: &[*mut PyObject]) -> Result<Owned, String> {
+    let code = code_of(arguments[0])?;
+    let claimed = MONITORING.lock().expect("no panic");
+    let thread = Thread::current().ok_or("no thread")?;
+    let is_ours = claimed
+        .as_ref()
+        .ok_or("not claimed")?
+        .renew_back_edge_events(thread, code)
+        .map_err(|_| String::new())?;
+    Ok(int(is_ours.into()))
+}
+
 /// `others(code)`: whether other tools are active on it.
 pub fn others(arguments: &[*mut PyObject]) -> Result<Owned, String> {
     let code = code_of(arguments[0])?;

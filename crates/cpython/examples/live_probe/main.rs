@@ -29,6 +29,7 @@ const FUNCTIONS: &[(&str, Body)] = &[
     ("claim", events::claim),
     ("release", events::release),
     ("back_edge_events", events::back_edge_events),
+    ("renew_events", events::renew_events),
     ("events", events::events),
     ("others", events::others),
     ("taken_log", events::taken_log),

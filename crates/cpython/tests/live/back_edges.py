@@ -39,6 +39,11 @@ def turns_taken():
     return [jump for jump in jumps if int(jump[1]) <= int(jump[0])]
 
 
+def jumps_back(code):
+    """The back edges as the interpreter has them."""
+    return [unit for unit in live_probe.adaptive(code) if 'JumpBackward' in unit]
+
+
 for function, arguments in ((both, (4, [0, 1, 2])), (namespace['far'], (5,))):
     expected = function(*arguments)
     theirs, ours = function.__code__.replace(), function.__code__.replace()
@@ -63,13 +68,28 @@ for function, arguments in ((both, (4, [0, 1, 2])), (namespace['far'], (5,))):
     for _ in range(2):
         assert function(*arguments) == expected
         assert turns_taken() == turns
+    # One back edge is not reported any more, until the events are set anew.
+    before = jumps_back(ours)
+    live_probe.plan_disable(ours)
+    assert function(*arguments) == expected
+    assert 1 <= len(turns_taken()) < len(turns)
+    assert jumps_back(ours) != before
+    assert live_probe.renew_events(ours) == 1
+    assert jumps_back(ours) == before
+    assert function(*arguments) == expected
+    assert turns_taken() == turns
     # With a second tool, and without it again.
     M.register_callback(1, M.events.JUMP, lambda code, start, end: jumps.append(start))
     jumps = []
     M.set_local_events(1, ours, M.events.JUMP)
     assert function(*arguments) == expected
     assert turns_taken() == turns and len(jumps) >= len(turns)
+    assert live_probe.renew_events(ours) == 0, 'the interpreter does it'
     M.set_local_events(1, ours, 0)
+    live_probe.plan_disable(ours)
+    assert function(*arguments) == expected
+    turns_taken()
+    assert live_probe.renew_events(ours) == 0, 'there are tools of each instruction'
     assert function(*arguments) == expected
     assert turns_taken() == turns
     # Switched off, on by the interpreter, and off for good.
