@@ -9,10 +9,14 @@ use std::ffi::{CStr, c_int};
 use std::ptr::{self, null_mut};
 
 use serigraph_cpython::ffi::{self, PyObject, direct};
-use serigraph_cpython::refs::{decref, type_of};
+use serigraph_cpython::refs::decref;
 use serigraph_cpython::{api, barrier};
 
 use super::{call, object};
+
+mod container;
+mod number;
+mod unpack;
 
 type Object = *mut PyObject;
 
@@ -71,7 +75,7 @@ helpers! {
     Multiply "PyNumber_Multiply" Object2 direct::PyNumber_Multiply;
     Remainder "PyNumber_Remainder" Object2 direct::PyNumber_Remainder;
     Or "PyNumber_Or" Object2 direct::PyNumber_Or;
-    Power "PyNumber_Power" Object2 power;
+    Power "PyNumber_Power" Object2 number::power;
     RightShift "PyNumber_Rshift" Object2 direct::PyNumber_Rshift;
     Subtract "PyNumber_Subtract" Object2 direct::PyNumber_Subtract;
     TrueDivide "PyNumber_TrueDivide" Object2 direct::PyNumber_TrueDivide;
@@ -84,24 +88,24 @@ helpers! {
     InPlaceMultiply "PyNumber_InPlaceMultiply" Object2 direct::PyNumber_InPlaceMultiply;
     InPlaceRemainder "PyNumber_InPlaceRemainder" Object2 direct::PyNumber_InPlaceRemainder;
     InPlaceOr "PyNumber_InPlaceOr" Object2 direct::PyNumber_InPlaceOr;
-    InPlacePower "PyNumber_InPlacePower" Object2 in_place_power;
+    InPlacePower "PyNumber_InPlacePower" Object2 number::in_place_power;
     InPlaceRightShift "PyNumber_InPlaceRshift" Object2 direct::PyNumber_InPlaceRshift;
     InPlaceSubtract "PyNumber_InPlaceSubtract" Object2 direct::PyNumber_InPlaceSubtract;
     InPlaceTrueDivide "PyNumber_InPlaceTrueDivide" Object2 direct::PyNumber_InPlaceTrueDivide;
     InPlaceXor "PyNumber_InPlaceXor" Object2 direct::PyNumber_InPlaceXor;
     // Comparisons, in the order of `Py_LT`..`Py_GE`.
-    CompareLt "a < b" Object2 compare::<{ ffi::Py_LT }>;
-    CompareLe "a <= b" Object2 compare::<{ ffi::Py_LE }>;
-    CompareEq "a == b" Object2 compare::<{ ffi::Py_EQ }>;
-    CompareNe "a != b" Object2 compare::<{ ffi::Py_NE }>;
-    CompareGt "a > b" Object2 compare::<{ ffi::Py_GT }>;
-    CompareGe "a >= b" Object2 compare::<{ ffi::Py_GE }>;
-    TestLt "bool(a < b)" Status2 test::<{ ffi::Py_LT }>;
-    TestLe "bool(a <= b)" Status2 test::<{ ffi::Py_LE }>;
-    TestEq "bool(a == b)" Status2 test::<{ ffi::Py_EQ }>;
-    TestNe "bool(a != b)" Status2 test::<{ ffi::Py_NE }>;
-    TestGt "bool(a > b)" Status2 test::<{ ffi::Py_GT }>;
-    TestGe "bool(a >= b)" Status2 test::<{ ffi::Py_GE }>;
+    CompareLt "a < b" Object2 number::compare::<{ ffi::Py_LT }>;
+    CompareLe "a <= b" Object2 number::compare::<{ ffi::Py_LE }>;
+    CompareEq "a == b" Object2 number::compare::<{ ffi::Py_EQ }>;
+    CompareNe "a != b" Object2 number::compare::<{ ffi::Py_NE }>;
+    CompareGt "a > b" Object2 number::compare::<{ ffi::Py_GT }>;
+    CompareGe "a >= b" Object2 number::compare::<{ ffi::Py_GE }>;
+    TestLt "bool(a < b)" Status2 number::test::<{ ffi::Py_LT }>;
+    TestLe "bool(a <= b)" Status2 number::test::<{ ffi::Py_LE }>;
+    TestEq "bool(a == b)" Status2 number::test::<{ ffi::Py_EQ }>;
+    TestNe "bool(a != b)" Status2 number::test::<{ ffi::Py_NE }>;
+    TestGt "bool(a > b)" Status2 number::test::<{ ffi::Py_GT }>;
+    TestGe "bool(a >= b)" Status2 number::test::<{ ffi::Py_GE }>;
     // Unary operators.
     Negative "PyNumber_Negative" Object1 direct::PyNumber_Negative;
     Positive "PyNumber_Positive" Object1 direct::PyNumber_Positive;
@@ -112,9 +116,9 @@ helpers! {
     GetItem "PyObject_GetItem" Object2 direct::PyObject_GetItem;
     SetItem "PyObject_SetItem" Status3 direct::PyObject_SetItem;
     DeleteItem "PyObject_DelItem" Status2 direct::PyObject_DelItem;
-    GetSlice "a slice, from start to stop" Object3 get_slice;
-    GetSlicePlain "a slice of a plain type, from start to stop" Args get_slice_plain;
-    SetSlice "assignment to a slice, from start to stop" Args set_slice;
+    GetSlice "a slice, from start to stop" Object3 container::get_slice;
+    GetSlicePlain "a slice of a plain type, from start to stop" Args container::get_slice_plain;
+    SetSlice "assignment to a slice, from start to stop" Args container::set_slice;
     GetAttribute "PyObject_GetAttr" Object2 direct::PyObject_GetAttr;
     SetAttribute "PyObject_SetAttr" Status3 direct::PyObject_SetAttr;
     DeleteAttribute "del owner.name" Status2 delete_attribute;
@@ -131,23 +135,23 @@ helpers! {
     NewCell "PyCell_New" Object1 new_cell;
     NewInstance "object.__new__(class)" Object1 new_instance;
     // Containers.
-    BuildTuple "a tuple of the arguments" Args build_tuple;
-    BuildList "a list of the arguments" Args build_list;
-    BuildSet "a set of the arguments" Args build_set;
-    BuildMap "a dict of the arguments, key and value in turns" Args build_map;
-    BuildConstKeyMap "a dict of the arguments, whose last is the tuple of keys" Args build_const_key_map;
-    BuildString "the arguments, which are strings, joined" Args build_string;
-    BuildSlice "PySlice_New" Args build_slice;
+    BuildTuple "a tuple of the arguments" Args container::build_tuple;
+    BuildList "a list of the arguments" Args container::build_list;
+    BuildSet "a set of the arguments" Args container::build_set;
+    BuildMap "a dict of the arguments, key and value in turns" Args container::build_map;
+    BuildConstKeyMap "a dict of the arguments, whose last is the tuple of keys" Args container::build_const_key_map;
+    BuildString "the arguments, which are strings, joined" Args container::build_string;
+    BuildSlice "PySlice_New" Args container::build_slice;
     ListAppend "PyList_Append" Status2 direct::PyList_Append;
-    ListExtend "list.extend, for * in a display" Status2 list_extend;
+    ListExtend "list.extend, for * in a display" Status2 container::list_extend;
     ListToTuple "PyList_AsTuple" Object1 direct::PyList_AsTuple;
     SetAdd "PySet_Add" Status2 direct::PySet_Add;
     MapAdd "PyDict_SetItem" Status3 direct::PyDict_SetItem;
-    DictUpdate "PyDict_Update, for ** in a display" Status2 dict_update;
-    SetUpdate "set.update, for * in a display" Status2 set_update;
-    DictMerge "merges a dict of string keys into one that has none of them; 0: it is not so, and nothing is done" Status2 dict_merge;
-    Unpack "the n items of an iterable as a tuple" Object2 unpack;
-    UnpackEx "iterable, n, m: the first n items, a list of the others, the last m, as a tuple" Args unpack_ex;
+    DictUpdate "PyDict_Update, for ** in a display" Status2 container::dict_update;
+    SetUpdate "set.update, for * in a display" Status2 container::set_update;
+    DictMerge "merges a dict of string keys into one that has none of them; 0: it is not so, and nothing is done" Status2 container::dict_merge;
+    Unpack "the n items of an iterable as a tuple" Object2 unpack::unpack;
+    UnpackEx "iterable, n, m: the first n items, a list of the others, the last m, as a tuple" Args unpack::unpack_ex;
     NewFunction "PyFunction_New(code, globals), with the version of the code" Object2 new_function;
     Enter "the bound __exit__ of a context manager, and what its __enter__ gives, as a tuple" Object1 enter;
     // Text.
@@ -163,125 +167,16 @@ helpers! {
     CallPythonKeywords "the same with names: callable, kwnames (borrowed), args" Args call::call_python_keywords;
     CallPythonEx "callable(*args, **kwargs), all taken over: callable, args[, kwargs]" Args call::call_python_ex;
     // Functions of doubles.
-    FloatPower "pow" Float2 float_power;
-    FloatFloorDivide "a // b, b is not 0" Float2 float_floor_divide;
-    FloatRemainder "a % b, b is not 0" Float2 float_remainder;
-    Sin "sin" Float1 libm::sin;
-    Cos "cos" Float1 libm::cos;
-    Tan "tan" Float1 libm::tan;
-    Atan "atan" Float1 libm::atan;
-    Atan2 "atan2" Float2 libm::atan2;
-    Exp "exp" Float1 libm::exp;
-    Log "log, of a positive number" Float1 libm::log;
-}
-
-/// The C library's functions, which the `math` module calls too.
-mod libm {
-    macro_rules! one {
-        ($($name:ident)*) => { $( pub(super) extern "C" fn $name(a: f64) -> f64 { a.$name() } )* };
-    }
-    one! { sin cos tan atan exp }
-    pub(super) extern "C" fn log(a: f64) -> f64 {
-        a.ln()
-    }
-    pub(super) extern "C" fn atan2(a: f64, b: f64) -> f64 {
-        a.atan2(b)
-    }
-}
-
-extern "C" fn float_power(a: f64, b: f64) -> f64 {
-    a.powf(b)
-}
-
-/// `float_rem` of `Objects/floatobject.c`.
-extern "C" fn float_remainder(a: f64, b: f64) -> f64 {
-    let rest = a % b;
-    if rest == 0.0 {
-        0.0_f64.copysign(b)
-    } else if (b < 0.0) != (rest < 0.0) {
-        rest + b
-    } else {
-        rest
-    }
-}
-
-/// The quotient of `_float_div_mod` of `Objects/floatobject.c`.
-extern "C" fn float_floor_divide(a: f64, b: f64) -> f64 {
-    let rest = a % b;
-    let mut quotient = (a - rest) / b;
-    if rest != 0.0 && (b < 0.0) != (rest < 0.0) {
-        quotient -= 1.0;
-    }
-    if quotient == 0.0 {
-        return 0.0_f64.copysign(a / b);
-    }
-    let floor = quotient.floor();
-    if quotient - floor > 0.5 {
-        floor + 1.0
-    } else {
-        floor
-    }
-}
-
-unsafe extern "C" fn power(a: Object, b: Object) -> Object {
-    // SAFETY: both are live objects, by the contract of helpers.
-    unsafe { ffi::PyNumber_Power(a, b, ffi::Py_None()) }
-}
-
-unsafe extern "C" fn in_place_power(a: Object, b: Object) -> Object {
-    // SAFETY: as `power`.
-    unsafe { ffi::PyNumber_InPlacePower(a, b, ffi::Py_None()) }
-}
-
-unsafe extern "C" fn compare<const OP: c_int>(a: Object, b: Object) -> Object {
-    // SAFETY: as `power`.
-    unsafe { ffi::PyObject_RichCompare(a, b, OP) }
-}
-
-unsafe extern "C" fn test<const OP: c_int>(a: Object, b: Object) -> c_int {
-    // SAFETY: as `power`. Not `PyObject_RichCompareBool`, which takes identity for equality.
-    unsafe {
-        let result = ffi::PyObject_RichCompare(a, b, OP);
-        if result.is_null() {
-            return -1;
-        }
-        let truth = ffi::PyObject_IsTrue(result);
-        decref(result);
-        truth
-    }
-}
-
-unsafe extern "C" fn get_slice(container: Object, start: Object, stop: Object) -> Object {
-    // SAFETY: live objects, by the contract of helpers.
-    unsafe {
-        let slice = ffi::PySlice_New(start, stop, null_mut());
-        if slice.is_null() {
-            return null_mut();
-        }
-        let result = ffi::PyObject_GetItem(container, slice);
-        decref(slice);
-        result
-    }
-}
-
-/// Arguments: container, start, stop.
-unsafe extern "C" fn get_slice_plain(args: *const Object) -> Object {
-    // SAFETY: three live objects, by the contract of helpers.
-    unsafe { get_slice(*args, *args.add(1), *args.add(2)) }
-}
-
-/// Arguments: value, container, start, stop. The result is `None`.
-unsafe extern "C" fn set_slice(args: *const Object) -> Object {
-    // SAFETY: four live objects, by the contract of helpers.
-    unsafe {
-        let slice = ffi::PySlice_New(*args.add(2), *args.add(3), null_mut());
-        if slice.is_null() {
-            return null_mut();
-        }
-        let status = ffi::PyObject_SetItem(*args.add(1), slice, *args);
-        decref(slice);
-        if status < 0 { null_mut() } else { none() }
-    }
+    FloatPower "pow" Float2 number::float_power;
+    FloatFloorDivide "a // b, b is not 0" Float2 number::float_floor_divide;
+    FloatRemainder "a % b, b is not 0" Float2 number::float_remainder;
+    Sin "sin" Float1 number::libm::sin;
+    Cos "cos" Float1 number::libm::cos;
+    Tan "tan" Float1 number::libm::tan;
+    Atan "atan" Float1 number::libm::atan;
+    Atan2 "atan2" Float2 number::libm::atan2;
+    Exp "exp" Float1 number::libm::exp;
+    Log "log, of a positive number" Float1 number::libm::log;
 }
 
 fn none() -> Object {
@@ -429,315 +324,6 @@ pub(super) unsafe fn count(args: *const Object) -> usize {
     n
 }
 
-unsafe extern "C" fn build_tuple(args: *const Object) -> Object {
-    // SAFETY: live objects ended by a null; the tuple is new and has room for them.
-    unsafe {
-        let n = count(args);
-        let tuple = ffi::PyTuple_New(n as isize);
-        if tuple.is_null() {
-            return null_mut();
-        }
-        for i in 0..n {
-            ffi::PyTuple_SetItem(tuple, i as isize, ffi::Py_NewRef(*args.add(i)));
-        }
-        tuple
-    }
-}
-
-unsafe extern "C" fn build_list(args: *const Object) -> Object {
-    // SAFETY: as `build_tuple`.
-    unsafe {
-        let n = count(args);
-        let list = ffi::PyList_New(n as isize);
-        if list.is_null() {
-            return null_mut();
-        }
-        for i in 0..n {
-            ffi::PyList_SetItem(list, i as isize, ffi::Py_NewRef(*args.add(i)));
-        }
-        list
-    }
-}
-
-unsafe extern "C" fn build_set(args: *const Object) -> Object {
-    // SAFETY: live objects ended by a null.
-    unsafe {
-        let set = ffi::PySet_New(null_mut());
-        if set.is_null() {
-            return null_mut();
-        }
-        for i in 0..count(args) {
-            if ffi::PySet_Add(set, *args.add(i)) < 0 {
-                decref(set);
-                return null_mut();
-            }
-        }
-        set
-    }
-}
-
-unsafe extern "C" fn build_map(args: *const Object) -> Object {
-    // SAFETY: live objects ended by a null, an even number of them.
-    unsafe {
-        let dict = ffi::PyDict_New();
-        if dict.is_null() {
-            return null_mut();
-        }
-        for i in (0..count(args)).step_by(2) {
-            if ffi::PyDict_SetItem(dict, *args.add(i), *args.add(i + 1)) < 0 {
-                decref(dict);
-                return null_mut();
-            }
-        }
-        dict
-    }
-}
-
-unsafe extern "C" fn build_const_key_map(args: *const Object) -> Object {
-    // SAFETY: live objects ended by a null; the last is a tuple of as many keys as there are values before it.
-    unsafe {
-        let Some(values) = count(args).checked_sub(1) else {
-            return null_mut();
-        };
-        let keys = *args.add(values);
-        let dict = ffi::PyDict_New();
-        if dict.is_null() {
-            return null_mut();
-        }
-        for i in 0..values {
-            let key = ffi::PyTuple_GetItem(keys, i as isize);
-            if key.is_null() || ffi::PyDict_SetItem(dict, key, *args.add(i)) < 0 {
-                decref(dict);
-                return null_mut();
-            }
-        }
-        dict
-    }
-}
-
-unsafe extern "C" fn build_string(args: *const Object) -> Object {
-    // SAFETY: strings ended by a null.
-    unsafe {
-        let pieces = build_tuple(args);
-        if pieces.is_null() {
-            return null_mut();
-        }
-        let empty = ffi::PyUnicode_FromStringAndSize(ptr::null(), 0);
-        let result = if empty.is_null() {
-            null_mut()
-        } else {
-            ffi::PyUnicode_Join(empty, pieces)
-        };
-        ffi::Py_XDECREF(empty);
-        decref(pieces);
-        result
-    }
-}
-
-/// Arguments: start, stop[, step].
-unsafe extern "C" fn build_slice(args: *const Object) -> Object {
-    // SAFETY: two or three live objects ended by a null, which stands for no step.
-    unsafe { ffi::PySlice_New(*args, *args.add(1), *args.add(2)) }
-}
-
-unsafe extern "C" fn list_extend(list: Object, iterable: Object) -> c_int {
-    // SAFETY: an exact list and a live object.
-    unsafe {
-        let kind = type_of(iterable);
-        if kind == &raw mut ffi::PyList_Type as Object
-            || kind == &raw mut ffi::PyTuple_Type as Object
-        {
-            let end = ffi::PyList_Size(list);
-            return ffi::PyList_SetSlice(list, end, end, iterable);
-        }
-        let result = call_method(list, c"extend", iterable);
-        if !result.is_null() {
-            decref(result);
-            return 0;
-        }
-        if ffi::PyErr_ExceptionMatches(ffi::PyExc_TypeError) != 0
-            && !object::has_iter(iterable)
-            && ffi::PySequence_Check(iterable) == 0
-        {
-            ffi::PyErr_Clear();
-            object::raise_with_type_name(
-                ffi::PyExc_TypeError,
-                "Value after * must be an iterable, not ",
-                iterable,
-                "",
-            );
-        }
-        -1
-    }
-}
-
-unsafe extern "C" fn set_update(set: Object, iterable: Object) -> c_int {
-    // SAFETY: an exact set and a live object.
-    unsafe {
-        let result = call_method(set, c"update", iterable);
-        if result.is_null() {
-            return -1;
-        }
-        decref(result);
-    }
-    0
-}
-
-unsafe extern "C" fn dict_merge(dict: Object, update: Object) -> c_int {
-    // SAFETY: two exact dicts; with keys that are strings, nothing here runs code.
-    unsafe {
-        let (mut at, mut key) = (0, null_mut());
-        while ffi::PyDict_Next(update, &mut at, &mut key, null_mut()) != 0 {
-            if type_of(key) != &raw mut ffi::PyUnicode_Type as Object {
-                return 0;
-            }
-        }
-        at = 0;
-        while ffi::PyDict_Next(dict, &mut at, &mut key, null_mut()) != 0 {
-            if type_of(key) != &raw mut ffi::PyUnicode_Type as Object {
-                return 0;
-            }
-            match ffi::PyDict_Contains(update, key) {
-                0 => {}
-                1 => return 0,
-                _ => return -1,
-            }
-        }
-        if ffi::PyDict_Update(dict, update) < 0 {
-            -1
-        } else {
-            1
-        }
-    }
-}
-
-unsafe extern "C" fn dict_update(dict: Object, update: Object) -> c_int {
-    // SAFETY: an exact dict and a live object.
-    unsafe {
-        let status = ffi::PyDict_Update(dict, update);
-        if status < 0 && ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) != 0 {
-            ffi::PyErr_Clear();
-            object::raise_with_type_name(
-                ffi::PyExc_TypeError,
-                "'",
-                update,
-                "' object is not a mapping",
-            );
-        }
-        status
-    }
-}
-
-/// `_PyEval_UnpackIterable` without a star: exactly `expected` (an int) items.
-unsafe extern "C" fn unpack(iterable: Object, expected: Object) -> Object {
-    // SAFETY: a live object and an exact int.
-    unsafe {
-        let n = ffi::PyLong_AsSsize_t(expected);
-        let iterator = unpacked_iterator(iterable);
-        if iterator.is_null() {
-            return null_mut();
-        }
-        let result = unpack_iterator(iterator, n);
-        decref(iterator);
-        result
-    }
-}
-
-/// The iterator of what is to be unpacked, or null with an exception set.
-///
-/// # Safety
-/// A live object.
-unsafe fn unpacked_iterator(iterable: Object) -> Object {
-    // SAFETY: by the caller's promise.
-    unsafe {
-        let iterator = ffi::PyObject_GetIter(iterable);
-        if iterator.is_null()
-            && ffi::PyErr_ExceptionMatches(ffi::PyExc_TypeError) != 0
-            && !object::has_iter(iterable)
-            && ffi::PySequence_Check(iterable) == 0
-        {
-            ffi::PyErr_Clear();
-            object::raise_with_type_name(
-                ffi::PyExc_TypeError,
-                "cannot unpack non-iterable ",
-                iterable,
-                " object",
-            );
-        }
-        iterator
-    }
-}
-
-/// Arguments: iterable, the number of items before the list, and after it.
-unsafe extern "C" fn unpack_ex(args: *const Object) -> Object {
-    // SAFETY: a live object and two exact ints.
-    unsafe {
-        let iterable = *args;
-        let before = ffi::PyLong_AsSsize_t(*args.add(1));
-        let after = ffi::PyLong_AsSsize_t(*args.add(2));
-        let iterator = unpacked_iterator(iterable);
-        if iterator.is_null() {
-            return null_mut();
-        }
-        let result = unpack_around(iterator, before, after);
-        decref(iterator);
-        result
-    }
-}
-
-/// # Safety
-/// As [`unpack_iterator`].
-unsafe fn unpack_around(iterator: Object, before: isize, after: isize) -> Object {
-    // SAFETY: the address of a static type of exception.
-    let value_error = unsafe { ffi::PyExc_ValueError };
-    let too_few = |got: isize| {
-        let wanted = before + after;
-        object::raise(
-            value_error,
-            &format!("not enough values to unpack (expected at least {wanted}, got {got})"),
-        );
-    };
-    // SAFETY: by the caller's promise; the tuple is new and has room for all.
-    unsafe {
-        let tuple = ffi::PyTuple_New(before + 1 + after);
-        if tuple.is_null() {
-            return null_mut();
-        }
-        for i in 0..before {
-            let item = ffi::PyIter_Next(iterator);
-            if item.is_null() {
-                if ffi::PyErr_Occurred().is_null() {
-                    too_few(i);
-                }
-                decref(tuple);
-                return null_mut();
-            }
-            ffi::PyTuple_SetItem(tuple, i, item);
-        }
-        let list = ffi::PySequence_List(iterator);
-        if list.is_null() {
-            decref(tuple);
-            return null_mut();
-        }
-        ffi::PyTuple_SetItem(tuple, before, list);
-        let length = ffi::PyList_Size(list);
-        if length < after {
-            too_few(before + length);
-            decref(tuple);
-            return null_mut();
-        }
-        for i in 0..after {
-            let item = ffi::PyList_GetItem(list, length - after + i);
-            ffi::PyTuple_SetItem(tuple, before + 1 + i, ffi::Py_NewRef(item));
-        }
-        if ffi::PyList_SetSlice(list, length - after, length, null_mut()) < 0 {
-            decref(tuple);
-            return null_mut();
-        }
-        tuple
-    }
-}
-
 unsafe extern "C" fn new_function(code: Object, globals: Object) -> Object {
     // SAFETY: a code object and a dict.
     unsafe {
@@ -796,45 +382,6 @@ unsafe extern "C" fn enter(manager: Object) -> Object {
     }
 }
 
-/// # Safety
-/// `iterator` is an iterator, and no exception is set.
-unsafe fn unpack_iterator(iterator: Object, n: isize) -> Object {
-    // SAFETY: by the caller's promise; the tuple is new and has room for n items.
-    unsafe {
-        let tuple = ffi::PyTuple_New(n);
-        if tuple.is_null() {
-            return null_mut();
-        }
-        for i in 0..n {
-            let item = ffi::PyIter_Next(iterator);
-            if item.is_null() {
-                if ffi::PyErr_Occurred().is_null() {
-                    object::raise(
-                        ffi::PyExc_ValueError,
-                        &format!("not enough values to unpack (expected {n}, got {i})"),
-                    );
-                }
-                decref(tuple);
-                return null_mut();
-            }
-            ffi::PyTuple_SetItem(tuple, i, item);
-        }
-        let more = ffi::PyIter_Next(iterator);
-        if !more.is_null() {
-            decref(more);
-            object::raise(
-                ffi::PyExc_ValueError,
-                &format!("too many values to unpack (expected {n})"),
-            );
-        }
-        if !ffi::PyErr_Occurred().is_null() {
-            decref(tuple);
-            return null_mut();
-        }
-        tuple
-    }
-}
-
 unsafe extern "C" fn format_simple(value: Object) -> Object {
     // SAFETY: a live object.
     unsafe { ffi::PyObject_Format(value, null_mut()) }
@@ -866,26 +413,5 @@ mod tests {
             assert_eq!(Helper::from_number(number as u64), Some(*helper));
         }
         assert_eq!(Helper::from_number(Helper::ALL.len() as u64), None);
-    }
-
-    #[test]
-    fn float_division_is_pythons() {
-        let cases: [(f64, f64, f64, f64); 7] = [
-            (7.0, 2.0, 3.0, 1.0),
-            (-7.0, 2.0, -4.0, 1.0),
-            (7.0, -2.0, -4.0, -1.0),
-            (-0.0, 3.0, -0.0, 0.0),
-            (4.0, -2.0, -2.0, -0.0),
-            (1.0, f64::INFINITY, 0.0, 1.0),
-            (-1.0, f64::INFINITY, -1.0, f64::INFINITY),
-        ];
-        for (a, b, quotient, rest) in cases {
-            assert_eq!(
-                float_floor_divide(a, b).to_bits(),
-                quotient.to_bits(),
-                "{a} // {b}"
-            );
-            assert_eq!(float_remainder(a, b).to_bits(), rest.to_bits(), "{a} % {b}");
-        }
     }
 }
