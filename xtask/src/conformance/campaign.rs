@@ -410,6 +410,7 @@ impl Store {
         folder.join(module).with_added_extension("json")
     }
 
+    /// What an earlier run found; what took too long then may not do so now.
     fn load(&self, version: &str, module: &str, setting: &Setting) -> Option<Verdict> {
         if self.fresh {
             return None;
@@ -418,7 +419,8 @@ impl Store {
         let value: Value = serde_json::from_slice(&text).ok()?;
         let verdict = Verdict::from_json(&value)?;
         let of_this_build = value["build"] == self.build.as_str();
-        (of_this_build || self.keep && verdict.word != "different").then_some(verdict)
+        let is_known = of_this_build || self.keep && verdict.word != "different";
+        (is_known && verdict.word != "not run").then_some(verdict)
     }
 
     fn save(
