@@ -98,12 +98,23 @@ impl Interpreter {
     }
 }
 
+/// Whether an interpreter of this version is meant by `3.13`, or `3.13.0`.
+fn is_version(wanted: &str, version: &str) -> bool {
+    let rest = version.strip_prefix(wanted);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// Every supported interpreter that `serigraph` finds on this machine; one of each version. With
-/// `only`, that one.
+/// `only`, that one: a program, or those of a version like `3.13`.
 pub fn supported(serigraph: &Path, only: Option<&Path>) -> Result<Vec<Interpreter>, String> {
+    let is_number = |text: &&str| text.starts_with(|c: char| c.is_ascii_digit());
+    let wanted = only
+        .filter(|only| !only.exists())
+        .and_then(Path::to_str)
+        .filter(is_number);
     let mut command = Command::new(serigraph);
     command.arg("--interpreters");
-    if let Some(only) = only {
+    if let (Some(only), None) = (only, wanted) {
         command.arg("--python").arg(only);
     }
     let listed = process::run(&mut command, "", Duration::from_secs(60))
@@ -122,6 +133,9 @@ pub fn supported(serigraph: &Path, only: Option<&Path>) -> Result<Vec<Interprete
             });
         }
     }
+    if let Some(wanted) = wanted {
+        found.retain(|one| is_version(wanted, one.version()));
+    }
     if found.is_empty() {
         return Err(format!(
             "no supported interpreter found; `serigraph --interpreters` says:\n{}{}",
@@ -129,4 +143,15 @@ pub fn supported(serigraph: &Path, only: Option<&Path>) -> Result<Vec<Interprete
         ));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_version;
+
+    #[test]
+    fn a_version_names_those_that_begin_with_it() {
+        assert!(is_version("3.13", "3.13.0") && is_version("3.13.0", "3.13.0"));
+        assert!(!is_version("3.1", "3.13.0") && !is_version("3.13.0", "3.13"));
+    }
 }

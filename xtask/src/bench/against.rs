@@ -14,15 +14,20 @@ enum Change {
     Slower,
     Faster,
     Neither,
+    /// One of them has no interval.
+    Unknown,
 }
 
 /// Compares the ratios against the interpreter, which a machine that has become slower or busier
 /// changes less than times. It is a change when the intervals have nothing in common.
 fn change(older: &Row, newer: &Row) -> Change {
     let (before, after) = (older.ratio(), newer.ratio());
-    if after.high < before.low && after.median < before.median * (1.0 - SAME) {
+    let (Some(ends_before), Some(ends_after)) = (before.interval, after.interval) else {
+        return Change::Unknown;
+    };
+    if ends_after.1 < ends_before.0 && after.value < before.value * (1.0 - SAME) {
         Change::Slower
-    } else if after.low > before.high && after.median > before.median * (1.0 + SAME) {
+    } else if ends_after.0 > ends_before.1 && after.value > before.value * (1.0 + SAME) {
         Change::Faster
     } else {
         Change::Neither
@@ -31,7 +36,8 @@ fn change(older: &Row, newer: &Row) -> Change {
 
 /// The changes as text: what got slower, what does not run any more, what got faster.
 pub fn compare(older: &Results, newer: &Results) -> String {
-    let (mut slower, mut lost, mut faster, mut same) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut slower, mut lost, mut faster) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut same, mut unknown, mut compared) = (0, 0, 0);
     for (version, rows) in &newer.rows {
         for row in rows {
             let Some(before) = older
@@ -40,6 +46,7 @@ pub fn compare(older: &Results, newer: &Results) -> String {
             else {
                 continue;
             };
+            compared += 1;
             if !row.measured() {
                 let cause = row.failure.as_deref().unwrap_or("not measured");
                 lost.push(format!("{}, {version}: {cause}", row.name));
@@ -55,8 +62,12 @@ pub fn compare(older: &Results, newer: &Results) -> String {
                 Change::Slower => slower.push(line),
                 Change::Faster => faster.push(line),
                 Change::Neither => same += 1,
+                Change::Unknown => unknown += 1,
             }
         }
+    }
+    if compared == 0 {
+        return "nothing to compare: the older result has none of these benchmarks with these versions\n".into();
     }
     let mut text = String::new();
     for (what, lines) in [
@@ -80,15 +91,20 @@ pub fn compare(older: &Results, newer: &Results) -> String {
         }
     }
     let _ = writeln!(text, "no change beyond the noise: {same}");
+    if unknown != 0 {
+        let _ = writeln!(text, "too few turns to tell: {unknown}");
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::Options;
 
     fn results(rows: Vec<Row>) -> Results {
-        let mut results = Results::new(std::path::Path::new("."), "kernels", false);
+        let root = std::path::Path::new(".");
+        let mut results = Results::new(root, "kernels", &Options::default());
         results.rows.insert("3.13.0".into(), rows);
         results
     }
@@ -123,5 +139,22 @@ mod tests {
              faster: 1\n  up, 3.13.0: no difference (1.00) before, 3.00 x now\n\
              no change beyond the noise: 1\n"
         );
+    }
+
+    #[test]
+    fn without_turns_or_rows_nothing_is_told() {
+        let once = |ratio: f64| Row {
+            name: "once".into(),
+            off: vec![ratio],
+            on: vec![1.0],
+            ..Row::default()
+        };
+        let text = compare(&results(vec![once(4.0)]), &results(vec![once(1.0)]));
+        assert!(
+            text.starts_with("slower: none") && text.ends_with("too few turns to tell: 1\n"),
+            "{text}"
+        );
+        let text = compare(&results(vec![]), &results(vec![once(1.0)]));
+        assert!(text.starts_with("nothing to compare"), "{text}");
     }
 }

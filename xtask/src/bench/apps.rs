@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 
-use super::environment::Environment;
+use super::environment::{Environment, Versions};
 use super::kernels::{Sample, programs, sample_with};
 use super::results::{Row, Verdict};
 use super::statistics::{geometric_mean, median};
@@ -31,7 +31,7 @@ pub fn measure(
     interpreter: &Interpreter,
     options: &Options,
 ) -> Result<Measured, String> {
-    let environment = Environment::of(&setup.bench, "apps", interpreter)?;
+    let environment = Environment::of(setup, "apps", interpreter)?;
     let wheel = environment.build_wheel(&setup.root, &setup.bench)?;
     environment.install_wheel(&wheel)?;
     println!(
@@ -56,20 +56,23 @@ pub fn measure(
         let of_group = rows
             .iter()
             .filter(|row| row.group == group && row.measured());
-        let ratios: Vec<f64> = of_group.map(|row| row.ratio().median).collect();
-        println!(
-            "{group}: geometric mean of the ratios: {:.3}",
-            geometric_mean(&ratios)
-        );
+        let ratios: Vec<f64> = of_group.map(|row| row.ratio().value).collect();
+        if !ratios.is_empty() {
+            println!(
+                "{group}: geometric mean of the ratios: {:.3}",
+                geometric_mean(&ratios)
+            );
+        }
     }
     Ok(Measured {
         rows,
+        packages: environment.packages()?,
         raw: Value::Object(raw),
     })
 }
 
 /// What a program needs: the words after `# requires:` on its first line.
-fn requirements(file: &Path) -> Result<Vec<String>, String> {
+pub fn requirements(file: &Path) -> Result<Vec<String>, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let first = text.lines().next().unwrap_or_default();
     let words = first.strip_prefix("# requires:").unwrap_or_default();
@@ -85,7 +88,7 @@ fn program(
 ) -> Result<(Vec<Row>, Value), String> {
     let needed = requirements(file)?;
     if !needed.is_empty() {
-        environment.install(&needed, true)?;
+        environment.install(&needed, Versions::Pinned)?;
     }
     let long = |side: bool, calls: usize| {
         let which = if side {
@@ -160,6 +163,7 @@ fn rows(name: &str, samples: &[[Sample; 2]], cold: &[[f64; 2]]) -> Vec<Row> {
             median(&each(1, Sample::first)),
         )),
         warm_up: (curve(0), curve(1)),
+        native: Vec::new(),
         peak_mib: Some((peak(0), peak(1))),
         verdict,
         stats: samples
@@ -200,14 +204,13 @@ fn command(environment: &Environment, side: bool) -> Command {
 }
 
 fn print(row: &Row) {
-    let ratio = row.ratio();
     println!(
         "{:<24} {:>10} {:>10} {:>22} {:>17}  {}",
         row.name,
         time(median(&row.off)),
         time(median(&row.on)),
         row.ratio_text(),
-        format!("{:.2} to {:.2}", ratio.low, ratio.high),
+        row.ratio().interval_text(),
         if row.verdict == Verdict::Same {
             "same"
         } else {

@@ -31,7 +31,12 @@ pub fn ratios(file: &Path, title: &str, bars: &[Bar]) -> Result<(), String> {
     const ROW: u32 = 18;
     let height = 90 + ROW * bars.len() as u32;
     let canvas = SVGBackend::new(file, (900, height)).into_drawing_area();
-    let values = bars.iter().flat_map(|bar| [bar.ratio.low, bar.ratio.high]);
+    let ends = |bar: &Bar| {
+        bar.ratio
+            .interval
+            .unwrap_or((bar.ratio.value, bar.ratio.value))
+    };
+    let values = bars.iter().flat_map(|bar| [ends(bar).0, ends(bar).1]);
     let (low, high) = range(values, 0.5, 2.0);
     let count = bars.len() as f64;
     let draw = || -> Result<(), DrawingAreaErrorKind<_>> {
@@ -53,25 +58,25 @@ pub fn ratios(file: &Path, title: &str, bars: &[Bar]) -> Result<(), String> {
             let y = count - at as f64 - 0.5;
             let ratio = bar.ratio;
             let colour = match () {
-                () if ratio.includes(1.0) => NEITHER,
-                () if ratio.median > 1.0 => FASTER,
+                () if !ratio.differs_from(1.0) => NEITHER,
+                () if ratio.value > 1.0 => FASTER,
                 () => SLOWER,
             };
             chart.draw_series([
                 PathElement::new(
-                    vec![(1.0, y), (ratio.median, y)],
+                    vec![(1.0, y), (ratio.value, y)],
                     colour.mix(0.4).stroke_width(5),
                 ),
                 PathElement::new(
-                    vec![(ratio.low, y), (ratio.high, y)],
+                    vec![(ends(bar).0, y), (ends(bar).1, y)],
                     colour.stroke_width(2),
                 ),
             ])?;
-            chart.draw_series([Circle::new((ratio.median, y), 3, colour.filled())])?;
+            chart.draw_series([Circle::new((ratio.value, y), 3, colour.filled())])?;
             let (_, middle) = chart.backend_coord(&(1.0, y));
             let style = (FONT, 12).into_text_style(&canvas);
             canvas.draw_text(
-                &format!("{}  {:.2}", bar.label, ratio.median),
+                &format!("{}  {:.2}", bar.label, ratio.value),
                 &style,
                 (12, middle - 6),
             )?;

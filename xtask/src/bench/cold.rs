@@ -130,11 +130,11 @@ pub fn measure(
             "{name:<10} {:>10} {:>10} {:>10} {:>24} {:>12}  at most {}: {}",
             time(median(&off)),
             time(median(&with)),
-            milliseconds(more.median),
-            format!("{} to {}", milliseconds(more.low), milliseconds(more.high)),
+            milliseconds(more.value),
+            interval(&more),
             milliseconds(wall_more),
             time(allowed),
-            if more.median <= allowed {
+            if more.value <= allowed {
                 "met"
             } else {
                 "MISSED"
@@ -152,7 +152,15 @@ pub fn measure(
     Ok(Value::Object(results))
 }
 
+/// The interval of a difference of times, in words.
+pub fn interval(more: &Estimate) -> String {
+    match more.interval {
+        Some((low, high)) => format!("{} to {}", milliseconds(low), milliseconds(high)),
+        None => "none".into(),
+    }
+}
+
 /// A difference of times, which may be negative.
-fn milliseconds(seconds: f64) -> String {
+pub fn milliseconds(seconds: f64) -> String {
     format!("{:+.2} ms", seconds * 1e3)
 }

@@ -1,42 +1,33 @@
-//! What compiling costs: nanoseconds for each recorded uop, by stage; and instructions, which repeat exactly.
+//! What compiling costs: nanoseconds a recorded uop and microseconds a trace, by stage; and instructions, which repeat exactly.
 
 use serde_json::{Value, json};
 
 use super::kernels::{sample, wanted};
 use super::statistics::median;
-use super::{Options, Setup, instructions};
+use super::{Options, Setup, compiled, instructions};
 use crate::interpreters::{Interpreter, Mode};
 
 /// Nanoseconds a recorded uop may cost: recorded; everything after it; copied and patched.
 const GOALS: [f64; 3] = [150.0, 150.0, 30.0];
 
-/// The stages, as the statistics name them.
-const STAGES: [&str; 5] = [
-    "record_ms",
-    "optimise_ms",
-    "allocate_ms",
-    "emit_ms",
-    "install_ms",
-];
-
 /// What one run of a kernel compiled: traces, recorded uops, and the nanoseconds a uop of each stage.
 fn costs(interpreter: &Interpreter, on: Mode, file: &std::path::Path) -> Result<[f64; 7], String> {
     let stats = sample(interpreter, on, file, 1)?.stats;
-    let number = |name: &str| stats[name].as_f64().unwrap_or(0.0);
-    let uops = number("recorded_uops");
-    let mut figures = [
-        number("root_traces") + number("side_traces"),
-        uops,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-    ];
-    for (figure, stage) in figures[2..].iter_mut().zip(STAGES) {
-        *figure = number(stage) * 1e6 / uops;
-    }
-    Ok(figures)
+    let [record, optimise, allocate, emit, install] = compiled::nanoseconds_a_uop(&stats);
+    Ok([
+        compiled::traces(&stats),
+        compiled::uops(&stats),
+        record,
+        optimise,
+        allocate,
+        emit,
+        install,
+    ])
+}
+
+/// The microseconds a trace of each stage, from traces, uops, and nanoseconds a uop.
+fn a_trace([traces, uops, stages @ ..]: &[f64; 7]) -> [f64; 5] {
+    stages.map(|nanoseconds| nanoseconds * uops / traces / 1e3)
 }
 
 /// Measures the kernels with one interpreter and prints a line for each.
@@ -72,10 +63,18 @@ pub fn measure(
         for (all, figure) in all.iter_mut().zip(figures) {
             all.push(figure);
         }
-        results.insert(name, json!(runs));
+        let figures = json!({
+            "traces": figures[0], "uops": figures[1], "ns_a_uop": figures[2..], "us_a_trace": a_trace(&figures), "runs": runs,
+        });
+        results.insert(name, figures);
     }
     let medians: [f64; 7] = std::array::from_fn(|at| median(&all[at]));
     print_row("median", &medians);
+    let [record, optimise, allocate, emit, install] = a_trace(&medians);
+    println!(
+        "microseconds a trace: record {record:.1}, optimise {optimise:.1}, allocate {allocate:.1}, emit {emit:.1}, \
+         install {install:.1}"
+    );
     let reached = [medians[2], medians[3] + medians[4] + medians[5], medians[5]];
     for ((what, reached), goal) in ["recording", "everything after it", "copying and patching"]
         .into_iter()
@@ -85,8 +84,7 @@ pub fn measure(
         let verdict = if reached <= goal { "met" } else { "MISSED" };
         println!("{what}: {reached:.0} ns a uop, at most {goal:.0}: {verdict}");
     }
-    results.insert("instructions".into(), instructions::measure(interpreter)?);
-    Ok(Value::Object(results))
+    Ok(json!({"kernels": results, "instructions": instructions::measure(interpreter)?}))
 }
 
 fn print_row(name: &str, [traces, uops, record, optimise, allocate, emit, install]: &[f64; 7]) {

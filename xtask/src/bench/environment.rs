@@ -1,6 +1,7 @@
 //! Virtual environments with what is measured: packages from PyPI, and Serigraph as its users install it.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::{env, fs};
 
 use serde::{Deserialize, Serialize};
 
+use super::Setup;
 use crate::interpreters::{Interpreter, Mode};
 use crate::process::{self, Outcome};
 
@@ -18,6 +20,19 @@ const LIMIT: Duration = Duration::from_secs(1800);
 #[derive(Clone, Debug)]
 pub struct Environment {
     folder: PathBuf,
+    /// The versions of all packages.
+    pins: PathBuf,
+}
+
+/// Which versions of packages are taken where requirements do not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// Those of `benchmarks/constraints.txt`.
+    Pinned,
+    /// Those that are installed already, for requirements that say everything else.
+    Installed,
+    /// Requirements say everything.
+    Given,
 }
 
 /// What was installed in an environment, kept in it so that nothing is asked for twice.
@@ -29,9 +44,13 @@ struct Installed {
 
 impl Environment {
     /// The environment of that name of an interpreter; made when there is none.
-    pub fn of(folder: &Path, name: &str, interpreter: &Interpreter) -> Result<Self, String> {
-        let folder = folder.join(format!("{name}-{}", interpreter.version()));
-        let environment = Self { folder };
+    pub fn of(setup: &Setup, name: &str, interpreter: &Interpreter) -> Result<Self, String> {
+        let environment = Self {
+            folder: setup
+                .bench
+                .join(format!("{name}-{}", interpreter.version())),
+            pins: setup.root.join("benchmarks/constraints.txt"),
+        };
         if !environment.python().exists() {
             println!("making {}", environment.folder.display());
             let mut command = interpreter.command(Mode::Plain);
@@ -66,33 +85,52 @@ impl Environment {
         command
     }
 
-    /// Installs requirements unless they are there: arguments of `pip install`. With `together` what is
-    /// installed already keeps its version.
-    pub fn install(&self, requirements: &[String], together: bool) -> Result<(), String> {
+    /// Installs requirements unless they are there: arguments of `pip install`.
+    pub fn install(&self, requirements: &[String], versions: Versions) -> Result<(), String> {
         let record = self.folder.join("installed.json");
         let mut installed: Installed = fs::read(&record)
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok())
             .unwrap_or_default();
-        let key = requirements.join(" ");
+        let mut key = requirements.join(" ");
+        if versions == Versions::Pinned {
+            let mut hasher = DefaultHasher::new();
+            let pins = fs::read(&self.pins)
+                .map_err(|error| format!("{}: {error}", self.pins.display()))?;
+            pins.hash(&mut hasher);
+            key += &format!(", pins {:016x}", hasher.finish());
+        }
         if let Some(outcome) = installed.sets.get(&key) {
             return outcome.clone().map_or(Ok(()), Err);
         }
         let mut command = self.pip("install");
-        if together {
-            let constraints = self.folder.join("constraints.txt");
-            let frozen = finished(
-                self.pip("freeze").arg("--exclude").arg("serigraph"),
-                "pip freeze",
-            )?;
-            fs::write(&constraints, frozen.stdout).map_err(|error| error.to_string())?;
-            command.arg("--constraint").arg(constraints);
+        match versions {
+            Versions::Pinned => {
+                command.arg("--constraint").arg(&self.pins);
+            }
+            Versions::Installed => {
+                let constraints = self.folder.join("constraints.txt");
+                fs::write(&constraints, self.packages()?.join("\n"))
+                    .map_err(|error| error.to_string())?;
+                command.arg("--constraint").arg(constraints);
+            }
+            Versions::Given => {}
         }
         let outcome = finished(command.args(requirements), "pip install").err();
         installed.sets.insert(key, outcome.clone());
         let text = serde_json::to_string_pretty(&installed).map_err(|error| error.to_string())?;
         fs::write(&record, text).map_err(|error| error.to_string())?;
         outcome.map_or(Ok(()), Err)
+    }
+
+    /// What is installed, with versions; without Serigraph.
+    pub fn packages(&self) -> Result<Vec<String>, String> {
+        let mut command = self.pip("freeze");
+        let frozen = finished(
+            command.args(["--all", "--exclude", "serigraph"]),
+            "pip freeze",
+        )?;
+        Ok(frozen.stdout.lines().map(str::to_owned).collect())
     }
 
     /// Installs a wheel in the place of any older one.
@@ -168,5 +206,39 @@ pub fn last_lines(outcome: &Outcome, count: usize) -> String {
     match env::var("HOME") {
         Ok(home) if home.len() > 1 => text.replace(&home, "~"),
         _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::{apps, peers, pyperformance};
+    use super::*;
+
+    #[test]
+    fn every_package_that_is_asked_for_is_pinned() {
+        let benchmarks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benchmarks");
+        let pins = fs::read_to_string(benchmarks.join("constraints.txt")).expect("pins");
+        let pins: BTreeSet<String> = pins.lines().map(str::to_lowercase).collect();
+        let mut wanted: Vec<String> = Vec::new();
+        for entry in fs::read_dir(benchmarks.join("apps")).expect("programs") {
+            let words = apps::requirements(&entry.expect("a program").path()).expect("a text");
+            wanted.extend(words.into_iter().filter(|word| !word.starts_with("--")));
+        }
+        let packages = peers::PACKAGES.iter().flat_map(|(_, all)| all.split(' '));
+        wanted.extend(packages.map(str::to_owned));
+        wanted.extend(
+            pyperformance::PYPERFORMANCE
+                .iter()
+                .map(|package| (*package).to_owned()),
+        );
+        for package in &wanted {
+            assert!(
+                pins.contains(&package.to_lowercase()),
+                "{package} is not among the pins"
+            );
+        }
+        assert!(wanted.len() > 10);
     }
 }

@@ -184,7 +184,7 @@ pub fn measure(
         }
         let row = Figures::new(&name, &samples);
         row.print();
-        ratios.push(row.ratio.median);
+        ratios.push(row.ratio.value);
         results.insert(name.clone(), row.json);
         rows.push(comparable(&name, &samples, row.difference.is_some()));
     }
@@ -194,7 +194,7 @@ pub fn measure(
     );
     Ok(Measured {
         rows,
-        raw: Value::Object(results),
+        ..Value::Object(results).into()
     })
 }
 
@@ -220,6 +220,10 @@ fn comparable(name: &str, turns: &[Turn], differs: bool) -> Row {
         on: each(|turn| turn.1.0.steady()),
         first: Some((warm_up.0[0], warm_up.1[0])),
         warm_up,
+        native: turns
+            .iter()
+            .filter_map(|turn| turn.2.as_ref().map(|(_, time)| *time))
+            .collect(),
         peak_mib: Some((
             peak(|turn| turn.0.0.peak_kib as f64),
             peak(|turn| turn.1.0.peak_kib as f64),
@@ -298,17 +302,18 @@ impl Figures {
             self.name,
             time(self.off),
             time(self.on),
-            self.ratio.median,
-            format!("{:.2} to {:.2}", self.ratio.low, self.ratio.high),
+            self.ratio.value,
+            self.ratio.interval_text(),
             self.first,
             self.process,
             time(self.native),
             times_native,
             self.goal(times_native),
-            match (&self.difference, self.ratio.includes(1.0)) {
+            match (&self.difference, self.ratio.interval) {
                 (Some(_), _) => " RESULTS DIFFER",
-                (None, true) => " no difference",
-                (None, false) => "",
+                (None, None) => " too few turns to call it a difference",
+                (None, Some(_)) if !self.ratio.differs_from(1.0) => " no difference",
+                (None, Some(_)) => "",
             }
         );
     }
@@ -319,8 +324,7 @@ impl Figures {
         else {
             return String::new();
         };
-        let met =
-            self.ratio.median >= *least && most_native.is_none_or(|most| times_native <= most);
+        let met = self.ratio.value >= *least && most_native.is_none_or(|most| times_native <= most);
         let native = most_native.map_or(String::new(), |most| format!(", {most} x native"));
         format!("{least} x{native}: {}", if met { "met" } else { "MISSED" })
     }

@@ -8,9 +8,11 @@ mod apps;
 mod charts;
 mod cold;
 mod compile;
+mod compiled;
 mod environment;
 mod instructions;
 mod kernels;
+mod lock;
 mod memory;
 mod peers;
 mod pyperformance;
@@ -30,7 +32,7 @@ use results::{Results, Row, Verdict};
 
 /// Text of `cargo xtask bench --help`.
 pub const HELP: &str = "\
-usage: cargo xtask bench [WHAT] [--python PATH] [--only NAME[,NAME]] [--rounds N] [--threshold N]
+usage: cargo xtask bench [WHAT] [--python PATH|VERSION] [--only NAME[,NAME]] [--rounds N] [--threshold N]
                          [--against RESULT.json]
 
   pyperformance  (when nothing else is said) the benchmarks of pyperformance, from PyPI
@@ -40,18 +42,19 @@ usage: cargo xtask bench [WHAT] [--python PATH] [--only NAME[,NAME]] [--rounds N
   apps           the programs of benchmarks/apps, with packages from PyPI: cold and for long
   peers          the kernels with PyPy, Numba, Cython, where they can be had, and --peer NAME=PATH
   cold           programs that end before anything is hot: imports, pip list, unittest, -c pass
-  compile        nanoseconds for each recorded uop, by stage; instructions where there is valgrind
+  compile        nanoseconds a recorded uop, microseconds a trace, by stage; instructions where there is valgrind
   scaling        what compiling costs as loops get longer and more
   memory         peak of memory of the kernels; a process with eight workers forked
   threshold      cold programs and first calls of kernels at several thresholds
 
-  report         write docs/performance.md and its charts from the latest results
+  report         write docs/performance.md and its charts: of each version, the latest full run, or else the
+                 latest of everything, or else of a part
   compare OLD.json NEW.json
                  what got slower from one result to another, by more than the noise;
                  --against does it with what has just been measured
 
 Every supported interpreter found is measured unless one is named. Result files, tables and charts
-go to benchmarks/results.
+go to benchmarks/results. One run measures at a time: a second one waits.
 ";
 
 /// What to measure and how often.
@@ -106,6 +109,8 @@ impl Setup {
 struct Measured {
     /// What can be compared.
     rows: Vec<Row>,
+    /// The packages that were installed for it.
+    packages: Vec<String>,
     /// Everything else.
     raw: Value,
 }
@@ -114,6 +119,7 @@ impl From<Value> for Measured {
     fn from(raw: Value) -> Self {
         Self {
             rows: Vec::new(),
+            packages: Vec::new(),
             raw,
         }
     }
@@ -148,7 +154,8 @@ pub fn run(what: &str, options: &Options) -> Result<(), String> {
         return Err(format!("the older result is not of {what}"));
     }
     let setup = set_up(options)?;
-    let mut results = Results::new(&setup.root, what, !options.fast && options.only.is_empty());
+    let _alone = lock::alone()?;
+    let mut results = Results::new(&setup.root, what, options);
     for interpreter in &setup.interpreters {
         println!("{what}, {interpreter}");
         let measured = measure(&setup, interpreter, options)?;
@@ -184,7 +191,7 @@ pub fn one_kernel(
         native: folder.join("none"),
         bench: folder.into(),
     };
-    let mut results = Results::new(&setup.root, "kernels", false);
+    let mut results = Results::new(&setup.root, "kernels", &options);
     results.add(
         interpreter,
         kernels::measure(&setup, interpreter, &options)?,

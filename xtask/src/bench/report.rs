@@ -1,4 +1,5 @@
-//! `docs/performance.md`: what the latest results say, a full run going before one that is not.
+//! `docs/performance.md`: what the latest results of each interpreter version say, a full run going before one of everything with
+//! fewer turns, and that before one of a part.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,8 +7,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::results::{Results, groups};
-use super::statistics::{Estimate, median};
+use super::cold::{interval, milliseconds};
+use super::results::{Results, Row, groups};
+use super::statistics::{Estimate, LEAST_SAMPLES, geometric_mean, median};
 use super::{table, time};
 
 /// The results that are told of: name, title, and what they are.
@@ -28,7 +30,8 @@ const PARTS: &[(&str, &str, &str)] = &[
     (
         "kernels",
         "Kernels",
-        "The programs of `benchmarks/kernels`, processor time of the usual call.",
+        "The programs of `benchmarks/kernels`, processor time of the usual call. *Times native*: how much longer a call takes with \
+         Serigraph than the same program written in Rust.",
     ),
     (
         "peers",
@@ -42,9 +45,20 @@ const PARTS: &[(&str, &str, &str)] = &[
         "Processor time of whole processes, and how much more it is with Serigraph.",
     ),
     (
-        "scaling",
+        "compile",
         "What compiling costs",
-        "As a program has more loops, and as a loop gets longer.",
+        "Processor time of compiling the kernels, by stage, and the instructions of each stage for a fixed set of loops, counted by \
+         callgrind.",
+    ),
+    (
+        "scaling",
+        "Many loops and long ones",
+        "What compiling costs as a program has more loops, and as a loop gets longer.",
+    ),
+    (
+        "memory",
+        "Memory",
+        "Peak of resident memory of the kernels; *prefork* is a server with eight workers, all together.",
     ),
 ];
 
@@ -52,26 +66,26 @@ const PARTS: &[(&str, &str, &str)] = &[
 pub fn write(root: &Path) -> Result<(), String> {
     let results = root.join("benchmarks/results");
     let charts = root.join("docs/performance");
-    let mut text = String::from(
+    let mut text = format!(
         "# Performance\n\n\
          Written by `cargo xtask bench report` from result files; not by hand. Both sides are the same interpreter, without and \
-         with Serigraph, run in turns. *Ratio* is how many times as fast it is with Serigraph: the median over the turns, with a \
-         95 % interval by the bootstrap. A ratio whose interval holds 1 is called no difference.\n",
+         with Serigraph, run in turns. *Ratio* is how many times as fast it is with Serigraph: the median over the turns, with an \
+         interval by the bootstrap. A ratio whose interval holds 1 is called no difference. With fewer than {LEAST_SAMPLES} turns \
+         there is no interval; with few it is hardly more than the range of the turns. *Noise* is how far turns usually are from \
+         their median, without and with. *Calls until steady* is without and with.\n"
     );
     let mut found = 0;
     for (name, title, what) in PARTS {
-        let Some(part) = Results::latest(&results, name) else {
+        let latest = Results::latest(&results, name);
+        if latest.is_empty() {
             continue;
-        };
+        }
         found += 1;
-        let _ = write!(
-            text,
-            "\n## {title}\n\n{what}\n\n{}",
-            table::conditions(&part)
-        );
-        for (version, raw) in &part.results {
-            let _ = write!(text, "\n### {title}, CPython {version}\n\n");
-            text += &section(&part, version, raw, name, &charts)?;
+        let _ = write!(text, "\n## {title}\n\n{what}\n");
+        for (version, part) in &latest {
+            let conditions = table::conditions(part, version);
+            let _ = write!(text, "\n### {title}, CPython {version}\n\n{conditions}\n");
+            text += &section(part, version, name, &charts)?;
         }
     }
     if found == 0 {
@@ -87,13 +101,8 @@ pub fn write(root: &Path) -> Result<(), String> {
 }
 
 /// What there is to say of one benchmark with one interpreter; its charts are written.
-fn section(
-    part: &Results,
-    version: &str,
-    raw: &Value,
-    name: &str,
-    charts: &Path,
-) -> Result<String, String> {
+fn section(part: &Results, version: &str, name: &str, charts: &Path) -> Result<String, String> {
+    let raw = &part.results[version];
     fs::create_dir_all(charts).map_err(|error| format!("{}: {error}", charts.display()))?;
     let rows = part.rows.get(version).map_or(&[][..], Vec::as_slice);
     let file = |what: &str| charts.join(format!("{name}-{version}-{what}.svg"));
@@ -102,12 +111,15 @@ fn section(
     written.extend(table::draw_curves(raw, &title, file)?);
     let mut text = String::new();
     if !rows.is_empty() {
-        text += &summary(part, version);
+        text += &summary(rows);
         text += &table::markdown(rows);
     }
     match name {
         "cold" => text += &cold(raw),
         "peers" => text += &peers(raw),
+        "compile" => text += &compile(raw),
+        "scaling" => text += &scaling(raw),
+        "memory" => text += &memory(raw),
         _ => {}
     }
     for chart in written {
@@ -118,19 +130,23 @@ fn section(
 }
 
 /// The mean, the best, the worst.
-fn summary(part: &Results, version: &str) -> String {
-    let mut ratios: Vec<(f64, &str)> = part
-        .rows_of(version)
+fn summary(rows: &[Row]) -> String {
+    let mut ratios: Vec<(f64, &str)> = rows
+        .iter()
         .filter(|row| row.measured())
-        .map(|row| (row.ratio().median, row.name.as_str()))
+        .map(|row| (row.ratio().value, row.name.as_str()))
         .collect();
     ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let rows = part.rows.get(version).map_or(&[][..], Vec::as_slice);
     let means = groups(rows);
     match (ratios.first(), ratios.last(), means.last()) {
         (Some(worst), Some(best), Some((_, count, mean))) => format!(
-            "{count} benchmarks, geometric mean {mean:.3}; best {} ({:.2} x), worst {} ({:.2} x).\n\n",
-            best.1, best.0, worst.1, worst.0
+            "{count} benchmarks, geometric mean {:.3} (95 % interval: {}); best {} ({:.2} x), worst {} ({:.2} x).\n\n",
+            mean.value,
+            mean.interval_text(),
+            best.1,
+            best.0,
+            worst.1,
+            worst.0
         ),
         _ => String::new(),
     }
@@ -151,56 +167,128 @@ fn cold(raw: &Value) -> String {
         if off.is_empty() || off.len() != on.len() {
             continue;
         }
-        let more: Vec<f64> = off
-            .iter()
-            .zip(&on)
-            .map(|(off, on)| (on - off) * 1e3)
-            .collect();
+        let more: Vec<f64> = off.iter().zip(&on).map(|(off, on)| on - off).collect();
         let more = Estimate::of(&more);
         let _ = writeln!(
             text,
-            "| {name} | {} | {} | {:+.2} ms | {:+.2} to {:+.2} ms |",
+            "| {name} | {} | {} | {} | {} |",
             time(median(&off)),
             time(median(&on)),
-            more.median,
-            more.low,
-            more.high
+            milliseconds(more.value),
+            interval(&more)
         );
     }
     text
 }
 
 fn peers(raw: &Value) -> String {
-    let mut names: Vec<&String> = Vec::new();
-    for kernel in raw.as_object().into_iter().flatten() {
-        names.extend(
-            kernel
-                .1
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(name, _)| name),
-        );
+    let mut text = String::new();
+    let mut names = vec!["serigraph"];
+    for (name, version) in raw["peers"].as_object().into_iter().flatten() {
+        names.push(name);
+        let _ = writeln!(text, "- {name}: {}", version.as_str().unwrap_or_default());
     }
-    names.retain(|name| *name != "interpreter");
-    names.sort();
-    names.dedup();
-    let mut text = String::from("| kernel | interpreter |");
+    text += "\n| kernel | interpreter |";
     names.iter().for_each(|name| text += &format!(" {name} |"));
     text += &format!("\n|---|---|{}\n", "---|".repeat(names.len()));
-    for (kernel, times) in raw.as_object().into_iter().flatten() {
-        let off = times["interpreter"].as_f64().unwrap_or(f64::NAN);
+    let mut ratios: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
+    for (kernel, times) in raw["kernels"].as_object().into_iter().flatten() {
+        let off = times["interpreter"]["seconds"].as_f64().unwrap_or(f64::NAN);
         let _ = write!(text, "| {kernel} | {} |", time(off));
-        for name in &names {
-            let said = match &times[name.as_str()] {
-                Value::Number(time) => format!("{:.2} x", off / time.as_f64().unwrap_or(f64::NAN)),
-                Value::String(why) => why.clone(),
-                Value::Object(_) => "does not run".into(),
-                _ => "-".into(),
+        for (name, ratios) in names.iter().zip(&mut ratios) {
+            let one = &times[*name];
+            let said = match one["seconds"].as_f64() {
+                Some(time) => {
+                    ratios.push(off / time);
+                    format!("{:.2} x", off / time)
+                }
+                None => one["fault"].as_str().unwrap_or("-").into(),
             };
             let _ = write!(text, " {said} |");
         }
         text += "\n";
+    }
+    text += "| geometric mean of those that run | |";
+    for ratios in &ratios {
+        let mean = geometric_mean(ratios);
+        let _ = write!(text, " {mean:.2} x ({}) |", ratios.len());
+    }
+    text + "\n"
+}
+
+/// Figures with a slash between them.
+fn slashed(value: &Value, decimals: usize) -> String {
+    let words: Vec<String> = numbers(value)
+        .iter()
+        .map(|figure| format!("{figure:.decimals$}"))
+        .collect();
+    words.join(" / ")
+}
+
+fn compile(raw: &Value) -> String {
+    let mut text = String::from(
+        "Times are those for recording / optimising / allocating registers / emitting / installing.\n\n\
+         | kernel | traces | uops recorded | us a trace | ns a uop |\n|---|---|---|---|---|\n",
+    );
+    for (name, figures) in raw["kernels"].as_object().into_iter().flatten() {
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {} | {} | {} |",
+            figures["traces"],
+            figures["uops"],
+            slashed(&figures["us_a_trace"], 1),
+            slashed(&figures["ns_a_uop"], 0)
+        );
+    }
+    let counted = &raw["instructions"];
+    let Some(uops) = counted["uops"].as_f64() else {
+        return text + "\nNo instructions were counted: there was no valgrind.\n";
+    };
+    text += "\n| stage | instructions a recorded uop |\n|---|---|\n";
+    for (stage, cost) in counted.as_object().into_iter().flatten() {
+        if let Some(cost) = cost.as_f64().filter(|_| stage != "uops") {
+            let _ = writeln!(text, "| {stage} | {:.0} |", cost / uops);
+        }
+    }
+    text
+}
+
+fn scaling(raw: &Value) -> String {
+    let mut text = String::from(
+        "| | size | traces | uops recorded | us a trace | ns a uop | code bytes | metadata bytes | first call without | with |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for what in ["loops", "statements"] {
+        for step in raw[what].as_array().into_iter().flatten() {
+            let figure = |name: &str| step[name].as_f64().unwrap_or(f64::NAN);
+            let _ = writeln!(
+                text,
+                "| {what} | {} | {} | {} | {:.1} | {:.0} | {} | {} | {} | {} |",
+                step["size"],
+                figure("traces"),
+                figure("uops"),
+                figure("compile_us") / figure("traces"),
+                figure("compile_us") * 1e3 / figure("uops"),
+                figure("code_bytes"),
+                figure("metadata_bytes"),
+                time(figure("first_off")),
+                time(figure("first_on"))
+            );
+        }
+    }
+    text
+}
+
+fn memory(raw: &Value) -> String {
+    let mut text = String::from("| program | without | with | more |\n|---|---|---|---|\n");
+    for (name, peaks) in raw.as_object().into_iter().flatten() {
+        let peak = |side: &str| median(&numbers(&peaks[side]));
+        let (off, on) = (peak("off_mib"), peak("on_mib"));
+        let _ = writeln!(
+            text,
+            "| {name} | {off:.1} MiB | {on:.1} MiB | {:+.1} MiB |",
+            on - off
+        );
     }
     text
 }
@@ -210,7 +298,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::bench::results::Row;
+    use crate::bench::Options;
     use crate::scratch::Scratch;
 
     #[test]
@@ -220,31 +308,76 @@ mod tests {
         assert!(write(root).is_err(), "a page without results");
         let folder = root.join("benchmarks/results");
         fs::create_dir_all(root.join("docs")).expect("a folder");
-        let mut kernels = Results::new(root, "kernels", true);
+        let mut kernels = Results::new(root, "kernels", &Options::default());
         let row = Row {
             name: "sieve".into(),
             group: "kernels".into(),
             off: vec![2.0; 5],
             on: vec![0.5; 5],
+            native: vec![0.25; 5],
             ..Row::default()
         };
         kernels.rows.insert("3.13.0".into(), vec![row]);
         kernels.results.insert("3.13.0".into(), Value::Null);
         kernels.write(&folder).expect("written");
-        let mut cold = Results::new(root, "cold", true);
-        let samples = json!({"pass": {"off": [0.010, 0.011, 0.010], "on": [0.013, 0.013, 0.013]}});
-        cold.results.insert("3.13.0".into(), samples);
-        cold.write(&folder).expect("written");
+        // Later, of the other version, and a part only.
+        let mut part = Results::new(
+            root,
+            "kernels",
+            &Options {
+                only: vec!["gcd".into()],
+                ..Options::default()
+            },
+        );
+        part.unix_time += 1;
+        part.results.insert("3.12.1".into(), Value::Null);
+        part.write(&folder).expect("written");
+        let write_raw = |name: &str, raw: Value| {
+            let mut results = Results::new(root, name, &Options::default());
+            results.results.insert("3.13.0".into(), raw);
+            results.write(&folder).expect("written");
+        };
+        write_raw(
+            "cold",
+            json!({"pass": {"off": [0.010, 0.011, 0.010], "on": [0.013, 0.013, 0.013]},
+                   "once": {"off": [0.010], "on": [0.013]}}),
+        );
+        write_raw(
+            "peers",
+            json!({"peers": {"pypy": "3.9.16"}, "kernels": {"gcd": {
+                "interpreter": {"seconds": 2.0}, "serigraph": {"seconds": 0.5}, "pypy": {"fault": "another result"}}}}),
+        );
+        write_raw(
+            "compile",
+            json!({"kernels": {"gcd": {"traces": 2.0, "uops": 10.0, "us_a_trace": [1.0, 2.0], "ns_a_uop": [200.0, 400.0]}},
+                   "instructions": {"uops": 10.0, "record": 500}}),
+        );
+        write_raw(
+            "scaling",
+            json!({"loops": [{"size": 1, "traces": 1.0, "uops": 10.0, "compile_us": 5.0, "code_bytes": 64.0,
+                "metadata_bytes": 512.0, "first_off": 1.0, "first_on": 0.5}]}),
+        );
+        write_raw(
+            "memory",
+            json!({"prefork": {"off_mib": [10.0], "on_mib": [12.5]}}),
+        );
         write(root).expect("a page");
         let page = fs::read_to_string(root.join("docs/performance.md")).expect("a page");
-        assert!(
-            page.contains("| sieve | 2.00 s | 500.00 ms | 4.00 x |"),
-            "{page}"
-        );
-        assert!(
-            page.contains("| pass | 10.00 ms | 13.00 ms | +3.00 ms |"),
-            "{page}"
-        );
+        for line in [
+            "| sieve | 5 | 2.00 s | 500.00 ms | 4.00 x | 4.00 to 4.00 | 0.0 %, 0.0 % | 2.00 |",
+            "### Kernels, CPython 3.12.1\n",
+            "Not a full run: partial: only gcd.",
+            "| pass | 10.00 ms | 13.00 ms | +3.00 ms |",
+            "| once | 10.00 ms | 13.00 ms | +3.00 ms | none |",
+            "- pypy: 3.9.16\n",
+            "| gcd | 2.00 s | 4.00 x | another result |",
+            "| gcd | 2.0 | 10.0 | 1.0 / 2.0 | 200 / 400 |",
+            "| record | 50 |",
+            "| loops | 1 | 1 | 10 | 5.0 | 500 | 64 | 512 | 1.00 s | 500.00 ms |",
+            "| prefork | 10.0 MiB | 12.5 MiB | +2.5 MiB |",
+        ] {
+            assert!(page.contains(line), "no {line:?} in\n{page}");
+        }
         assert!(
             root.join("docs/performance/kernels-3.13.0-ratios.svg")
                 .exists()

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, slice};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Measured;
-use super::statistics::{Estimate, geometric_mean, median};
+use super::statistics::{Estimate, median, spread};
+use super::{Measured, Options};
 use crate::interpreters::{Interpreter, Mode};
 use crate::process;
 
@@ -19,9 +20,12 @@ use crate::process;
 pub struct Results {
     /// What was measured, as on the command line.
     pub benchmark: String,
-    /// True for a full run: everything, and not `--fast`.
+    /// True for a full run: everything, as often as usual.
     #[serde(default)]
     pub full: bool,
+    /// What the command line asked for.
+    #[serde(default)]
+    pub asked: Asked,
     /// When.
     pub unix_time: u64,
     /// The commit of Serigraph.
@@ -30,16 +34,75 @@ pub struct Results {
     pub cpu: String,
     /// The operating system's kernel.
     pub kernel: String,
-    /// How busy the machine was at the end.
+    /// The operating system.
+    #[serde(default)]
+    pub system: String,
+    /// How busy the machine was at the beginning.
     pub load: String,
+    /// How busy the machine was at the end.
+    #[serde(default)]
+    pub load_at_end: String,
     /// The interpreters by version.
     #[serde(default)]
     pub interpreters: BTreeMap<String, Build>,
     /// What can be compared from run to run, by version.
     #[serde(default)]
     pub rows: BTreeMap<String, Vec<Row>>,
+    /// The packages that were installed, as `pip freeze` has them, by version.
+    #[serde(default)]
+    pub packages: BTreeMap<String, Vec<String>>,
     /// Everything else, raw samples among it, by version.
     pub results: BTreeMap<String, Value>,
+}
+
+/// What was asked for beyond everything, as often as usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// `--fast`.
+    pub fast: bool,
+    /// `--only`: names and groups.
+    pub only: Vec<String>,
+    /// `--rounds`.
+    pub rounds: Option<usize>,
+    /// `--threshold`.
+    pub threshold: Option<u32>,
+}
+
+impl Asked {
+    /// How much a run says: one of everything as often as usual most, one of a part little, one with another threshold nothing of
+    /// what users get.
+    fn rank(&self) -> u32 {
+        match self {
+            Self {
+                threshold: Some(_), ..
+            } => 0,
+            Self { only, .. } if !only.is_empty() => 1,
+            Self {
+                fast: false,
+                rounds: None,
+                ..
+            } => 3,
+            _ => 2,
+        }
+    }
+
+    /// What is not as in a full run, in words.
+    pub fn said(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if !self.only.is_empty() {
+            words.push(format!("partial: only {}", self.only.join(", ")));
+        }
+        if self.fast {
+            words.push("fewer and shorter turns (--fast)".into());
+        }
+        if let Some(rounds) = self.rounds {
+            words.push(format!("{rounds} turns (--rounds)"));
+        }
+        if let Some(threshold) = self.threshold {
+            words.push(format!("another threshold than users have: {threshold}"));
+        }
+        words
+    }
 }
 
 /// How an interpreter was built.
@@ -83,13 +146,20 @@ impl Build {
             true => "link-time optimised",
             false => "not link-time optimised",
         };
+        // `sys.version` ends with the compiler in brackets.
+        let compiler = self.version.split_once('[').map_or("", |(_, rest)| rest);
+        let compiler = compiler.trim_end_matches(']');
         // What was chosen, but not where things are.
         let text = self.configure.replace('\'', "");
         let chosen = text
             .split_whitespace()
             .filter(|word| word.starts_with("--enable") || word.starts_with("--with"));
         let chosen: Vec<&str> = chosen.filter(|word| !word.contains('/')).collect();
-        format!("{profiled}, {linked}, configured with {}", chosen.join(" "))
+        let chosen = match chosen.is_empty() {
+            true => "no options".into(),
+            false => chosen.join(" "),
+        };
+        format!("{profiled}, {linked}, built by {compiler}, configured with {chosen}")
     }
 }
 
@@ -110,6 +180,9 @@ pub struct Row {
     /// Seconds of every call from the first on, without and with.
     #[serde(default)]
     pub warm_up: (Vec<f64>, Vec<f64>),
+    /// Seconds of each turn of the same in Rust, where there is that.
+    #[serde(default)]
+    pub native: Vec<f64>,
     /// Peak of memory in MiB, without and with.
     #[serde(default)]
     pub peak_mib: Option<(f64, f64)>,
@@ -152,8 +225,13 @@ impl Row {
 
     /// How many times as fast it is with Serigraph, over the pairs of turns.
     pub fn ratio(&self) -> Estimate {
+        Estimate::of(&self.ratios())
+    }
+
+    /// The ratio of each pair of turns.
+    fn ratios(&self) -> Vec<f64> {
         let pairs = self.off.iter().zip(&self.on);
-        Estimate::of(&pairs.map(|(off, on)| off / on).collect::<Vec<f64>>())
+        pairs.map(|(off, on)| off / on).collect()
     }
 
     /// True when there is a figure.
@@ -164,10 +242,16 @@ impl Row {
     /// The ratio in words.
     pub fn ratio_text(&self) -> String {
         let ratio = self.ratio();
-        match ratio.includes(1.0) {
-            true => format!("no difference ({:.2})", ratio.median),
-            false => format!("{:.2} x", ratio.median),
+        match ratio.interval {
+            None => format!("too few turns ({:.2})", ratio.value),
+            Some(_) if ratio.differs_from(1.0) => format!("{:.2} x", ratio.value),
+            Some(_) => format!("no difference ({:.2})", ratio.value),
         }
+    }
+
+    /// How much turns differ from each other, as shares: without and with.
+    pub fn noise(&self) -> (f64, f64) {
+        (spread(&self.off), spread(&self.on))
     }
 
     /// Calls until no later call is much faster: without and with.
@@ -183,35 +267,41 @@ fn steady_after(times: &[f64]) -> usize {
     times.iter().position(steady).unwrap_or(times.len())
 }
 
-/// Medians of a group: its name, how many were measured, the geometric mean of their ratios.
-pub fn groups(rows: &[Row]) -> Vec<(String, usize, f64)> {
-    let mut by_group: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+/// Each group: its name, how many were measured, the geometric mean of their ratios.
+pub fn groups(rows: &[Row]) -> Vec<(String, usize, Estimate)> {
+    let mut by_group: BTreeMap<&str, Vec<Vec<f64>>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.measured()) {
-        by_group
-            .entry(&row.group)
-            .or_default()
-            .push(row.ratio().median);
+        by_group.entry(&row.group).or_default().push(row.ratios());
     }
-    let all: Vec<f64> = by_group.values().flatten().copied().collect();
-    let mean =
-        |(name, ratios): (&str, &[f64])| (name.to_owned(), ratios.len(), geometric_mean(ratios));
+    let mean = |name: &str, ratios: &[Vec<f64>]| {
+        let estimate = Estimate::geometric_mean(ratios);
+        (name.to_owned(), ratios.len(), estimate)
+    };
     let mut means: Vec<_> = by_group
         .iter()
-        .map(|(name, ratios)| mean((name, ratios)))
+        .map(|(name, ratios)| mean(name, ratios))
         .collect();
-    if means.len() != 1 && !all.is_empty() {
-        means.push(mean(("all", &all)));
+    if means.len() > 1 {
+        let all: Vec<Vec<f64>> = by_group.into_values().flatten().collect();
+        means.push(mean("all", &all));
     }
     means
 }
 
 impl Results {
     /// An empty result with the conditions of now.
-    pub fn new(root: &Path, benchmark: &str, full: bool) -> Self {
+    pub fn new(root: &Path, benchmark: &str, options: &Options) -> Self {
         let time = SystemTime::now().duration_since(UNIX_EPOCH);
+        let asked = Asked {
+            fast: options.fast,
+            only: options.only.clone(),
+            rounds: options.rounds,
+            threshold: options.threshold,
+        };
         Self {
             benchmark: benchmark.into(),
-            full,
+            full: asked == Asked::default(),
+            asked,
             unix_time: time.map_or(0, |time| time.as_secs()),
             commit: first_line(
                 Command::new("git")
@@ -220,12 +310,12 @@ impl Results {
             ),
             cpu: cpu(),
             kernel: first_line(Command::new("uname").arg("-sr")),
-            load: fs::read_to_string("/proc/loadavg")
-                .unwrap_or_default()
-                .trim()
-                .into(),
+            system: system(),
+            load: load(),
+            load_at_end: String::new(),
             interpreters: BTreeMap::new(),
             rows: BTreeMap::new(),
+            packages: BTreeMap::new(),
             results: BTreeMap::new(),
         }
     }
@@ -239,7 +329,9 @@ impl Results {
         let version = interpreter.version().to_owned();
         self.interpreters
             .insert(version.clone(), Build::of(interpreter)?);
+        self.load_at_end = load();
         self.rows.insert(version.clone(), measured.rows);
+        self.packages.insert(version.clone(), measured.packages);
         self.results.insert(version, measured.raw);
         Ok(())
     }
@@ -261,8 +353,34 @@ impl Results {
             .map_err(|error| format!("{} is no result file: {error}", file.display()))
     }
 
-    /// The newest result of a benchmark in a folder; a full one goes before those that are not.
-    pub fn latest(folder: &Path, benchmark: &str) -> Option<Self> {
+    /// For each version of the interpreter, the result of a benchmark in a folder that says most: the newest full one, or the
+    /// newest of everything, or the newest of a part.
+    pub fn latest(folder: &Path, benchmark: &str) -> BTreeMap<String, Rc<Self>> {
+        let mut best: BTreeMap<String, Rc<Self>> = BTreeMap::new();
+        for results in Self::all(folder, benchmark) {
+            let results = Rc::new(results);
+            for version in results.results.keys() {
+                match best.get(version) {
+                    Some(other) if other.weight() > results.weight() => {}
+                    _ => drop(best.insert(version.clone(), results.clone())),
+                }
+            }
+        }
+        best
+    }
+
+    /// What of two results of a version is told of: the greater one.
+    fn weight(&self) -> (u32, u64) {
+        // Files that do not say what was asked for are of fewer turns if they are not full.
+        let rank = match self.full {
+            true => 3,
+            false => self.asked.rank().min(2),
+        };
+        (rank, self.unix_time)
+    }
+
+    /// The results of a benchmark in a folder.
+    fn all(folder: &Path, benchmark: &str) -> Vec<Self> {
         let of = |path: &PathBuf| {
             let name = path.file_name()?.to_str()?;
             let time = name
@@ -271,20 +389,40 @@ impl Results {
                 .strip_suffix(".json")?;
             time.parse::<u64>().ok()
         };
-        let files = fs::read_dir(folder)
-            .ok()?
-            .flatten()
-            .map(|entry| entry.path());
-        let mut files: Vec<PathBuf> = files.filter(|path| of(path).is_some()).collect();
-        files.sort_by_key(of);
-        let results = files.iter().filter_map(|file| Self::read(file).ok());
-        results.max_by_key(|results| (results.full, results.unix_time))
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let files = entries.map(|entry| entry.path());
+        let files = files.filter(|path| of(path).is_some());
+        files.filter_map(|file| Self::read(&file).ok()).collect()
     }
 
     /// The rows of a version.
     pub fn rows_of(&self, version: &str) -> slice::Iter<'_, Row> {
         self.rows.get(version).map_or([].iter(), |rows| rows.iter())
     }
+}
+
+/// How busy the machine is.
+fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.trim().into()
+}
+
+/// The distribution and the memory of the machine.
+fn system() -> String {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = release
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory = memory.lines().find_map(|line| {
+        let kib = line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?;
+        kib.parse::<u64>().ok()
+    });
+    format!(
+        "{}, {} MiB",
+        name.unwrap_or("unknown").trim_matches('"'),
+        memory.unwrap_or(0) / 1024
+    )
 }
 
 fn cpu() -> String {
@@ -333,6 +471,12 @@ mod tests {
             ..row("a", "g", 4.0, 4.0)
         };
         assert_eq!(noisy.ratio_text(), "no difference (1.00)");
+        let once = Row {
+            off: vec![4.0],
+            on: vec![2.0],
+            ..row("a", "g", 4.0, 2.0)
+        };
+        assert_eq!(once.ratio_text(), "too few turns (2.00)");
     }
 
     #[test]
@@ -343,7 +487,10 @@ mod tests {
             row("c", "two", 1.0, 2.0),
             Row::failed("d", "two", "does not run"),
         ];
-        let means = groups(&rows);
+        let means: Vec<(String, usize, f64)> = groups(&rows)
+            .into_iter()
+            .map(|(name, count, mean)| (name, count, mean.value))
+            .collect();
         assert_eq!(means[0], ("one".into(), 2, 2.0));
         assert_eq!(means[1], ("two".into(), 1, 0.5));
         assert_eq!((means[2].0.as_str(), means[2].1), ("all", 3));
@@ -358,13 +505,53 @@ mod tests {
     #[test]
     fn a_file_is_read_as_it_was_written() {
         let scratch = crate::scratch::Scratch::new("results").expect("a folder");
-        let mut results = Results::new(scratch.path(), "kernels", true);
+        let mut results = Results::new(scratch.path(), "kernels", &Options::default());
         results
             .rows
             .insert("3.13.0".into(), vec![row("a", "g", 2.0, 1.0)]);
+        results.results.insert("3.13.0".into(), Value::Null);
         results.write(scratch.path()).expect("written");
-        let read = Results::latest(scratch.path(), "kernels").expect("found");
-        assert_eq!(read.rows_of("3.13.0").len(), 1);
-        assert!(Results::latest(scratch.path(), "kern").is_none());
+        let read = Results::latest(scratch.path(), "kernels");
+        assert_eq!(read["3.13.0"].rows_of("3.13.0").len(), 1);
+        assert!(Results::latest(scratch.path(), "kern").is_empty());
+    }
+
+    #[test]
+    fn each_version_has_the_result_that_says_most() {
+        let scratch = crate::scratch::Scratch::new("latest").expect("a folder");
+        let write = |time: u64, versions: &[&str], options: Options| {
+            let mut results = Results::new(scratch.path(), "kernels", &options);
+            results.unix_time = time;
+            for &version in versions {
+                results.results.insert(version.into(), Value::Null);
+            }
+            results.write(scratch.path()).expect("written");
+        };
+        let fast = || Options {
+            fast: true,
+            ..Options::default()
+        };
+        let partial = || Options {
+            only: vec!["gcd".into()],
+            ..Options::default()
+        };
+        let chosen = || -> Vec<(String, u64)> {
+            let latest = Results::latest(scratch.path(), "kernels");
+            let times = latest.into_iter().map(|(v, result)| (v, result.unix_time));
+            times.collect()
+        };
+        write(1, &["3.12.1", "3.13.0"], partial());
+        write(2, &["3.13.0"], partial());
+        assert_eq!(chosen(), [("3.12.1".into(), 1), ("3.13.0".into(), 2)]);
+        write(3, &["3.12.1"], fast());
+        write(4, &["3.13.0"], Options::default());
+        write(5, &["3.12.1", "3.13.0"], partial());
+        write(6, &["3.13.0"], fast());
+        let threshold = Options {
+            threshold: Some(2),
+            ..Options::default()
+        };
+        write(7, &["3.12.1"], threshold);
+        assert_eq!(chosen(), [("3.12.1".into(), 3), ("3.13.0".into(), 4)]);
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::charts::Curve;
+use super::compiled;
 use super::kernels::sample;
 use super::statistics::median;
 use super::{Measured, Options, Setup};
@@ -26,15 +27,6 @@ const ROUNDS: usize = 2000;
 /// A step that costs this many times the cheapest one before it is a cliff.
 const CLIFF: f64 = 3.0;
 
-/// The stages, as the statistics name them.
-const STAGES: [&str; 5] = [
-    "record_ms",
-    "optimise_ms",
-    "allocate_ms",
-    "emit_ms",
-    "install_ms",
-];
-
 /// What one step of a curve says.
 struct Step {
     /// Loops, or statements.
@@ -45,6 +37,8 @@ struct Step {
     compile: f64,
     /// Bytes of code.
     code: f64,
+    /// Bytes that are kept beside the code.
+    metadata: f64,
     /// Seconds of the first call, off and on.
     first: (f64, f64),
     /// Recordings that gave no trace, by reason.
@@ -60,8 +54,8 @@ pub fn measure(
     let steps =
         |what: &str, sizes: &[usize], program: fn(usize) -> String| -> Result<Vec<Step>, String> {
             println!(
-                "{what:<12} {:>7} {:>9} {:>12} {:>12} {:>11} {:>10} {:>10}",
-                "traces", "uops", "ns a uop", "us a trace", "code bytes", "off, ms", "on, ms"
+                "{what:<12} {:>7} {:>9} {:>12} {:>12} {:>11} {:>11} {:>10} {:>10}",
+                "traces", "uops", "ns a uop", "us a trace", "code", "metadata", "off, ms", "on, ms"
             );
             let steps = sizes.iter().map(|&size| {
                 let step = step(interpreter, options, size, &program(size))?;
@@ -153,19 +147,16 @@ fn step(
         offs.push(off.first());
         ons.push(on.first());
         stats = on.stats;
-        let spent: f64 = STAGES
-            .iter()
-            .filter_map(|stage| stats[stage].as_f64())
-            .sum();
-        compiles.push(spent * 1e3);
+        compiles.push(compiled::microseconds(&stats));
     }
     let number = |name: &str| stats[name].as_f64().unwrap_or(0.0);
     Ok(Step {
         size,
-        traces: number("root_traces") + number("side_traces"),
-        uops: number("recorded_uops"),
+        traces: compiled::traces(&stats),
+        uops: compiled::uops(&stats),
         compile: median(&compiles),
         code: number("code_bytes"),
+        metadata: number("metadata_bytes"),
         first: (median(&offs), median(&ons)),
         aborts: stats["aborts"].clone(),
     })
@@ -173,13 +164,14 @@ fn step(
 
 fn print(step: &Step) {
     println!(
-        "{:<12} {:>7} {:>9} {:>12.1} {:>12.1} {:>11} {:>10.2} {:>10.2}",
+        "{:<12} {:>7} {:>9} {:>12.1} {:>12.1} {:>11} {:>11} {:>10.2} {:>10.2}",
         step.size,
         step.traces,
         step.uops,
         step.compile * 1e3 / step.uops,
         step.compile / step.traces,
         step.code,
+        step.metadata,
         step.first.0 * 1e3,
         step.first.1 * 1e3
     );
@@ -212,6 +204,7 @@ fn as_json(step: &Step) -> Value {
         "uops": step.uops,
         "compile_us": step.compile,
         "code_bytes": step.code,
+        "metadata_bytes": step.metadata,
         "first_off": step.first.0,
         "first_on": step.first.1,
         "aborts": step.aborts,

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::charts::{self, Bar, Curve};
 use super::results::{Results, Row, Verdict, groups};
-use super::statistics::{Estimate, median};
-use super::time;
+use super::statistics::median;
+use super::{compiled, time};
 
 /// Below this a benchmark is listed as slower.
 const SLOWER: f64 = 0.98;
@@ -17,11 +17,16 @@ const SLOWER: f64 = 0.98;
 /// Writes the table and the charts of a result beside its file; returns what was written.
 pub fn write(results: &Results, file: &Path) -> Result<Vec<PathBuf>, String> {
     let mut written = Vec::new();
-    let mut text = format!("# {}\n\n{}", results.benchmark, conditions(results));
+    let mut text = format!("# {}\n", results.benchmark);
     for (version, raw) in &results.results {
         let rows = results.rows.get(version).map_or(&[][..], Vec::as_slice);
         if !rows.is_empty() {
-            let _ = write!(text, "\n## CPython {version}\n\n{}", markdown(rows));
+            let _ = write!(
+                text,
+                "\n## CPython {version}\n\n{}\n{}",
+                conditions(results, version),
+                markdown(rows)
+            );
         }
         let name = |what: &str| file.with_extension(format!("{version}-{what}.svg"));
         let title = format!("{}, CPython {version}", results.benchmark);
@@ -62,13 +67,9 @@ pub fn draw(
     written.push(file);
     let means: Vec<Bar> = groups(rows)
         .into_iter()
-        .map(|(group, count, mean)| Bar {
+        .map(|(group, count, ratio)| Bar {
             label: format!("{group} ({count})"),
-            ratio: Estimate {
-                median: mean,
-                low: mean,
-                high: mean,
-            },
+            ratio,
         })
         .collect();
     let file = name("groups");
@@ -117,41 +118,86 @@ pub fn draw_curves(
 /// The rows with figures, the fastest first.
 fn sorted(rows: &[Row]) -> Vec<&Row> {
     let mut rows: Vec<&Row> = rows.iter().filter(|row| row.measured()).collect();
-    rows.sort_by(|a, b| b.ratio().median.total_cmp(&a.ratio().median));
+    rows.sort_by(|a, b| b.ratio().value.total_cmp(&a.ratio().value));
     rows
 }
 
-/// Under which conditions a result was taken.
-pub fn conditions(results: &Results) -> String {
+/// Under which conditions a version of the interpreter was measured.
+pub fn conditions(results: &Results, version: &str) -> String {
+    // The averages, without the numbers of processes that follow them.
+    let load = |text: &str| {
+        let averages: Vec<&str> = text.split(' ').take(3).collect();
+        averages.join(" ")
+    };
     let mut text = format!(
-        "Commit {}, {}, {}, load {}.\n",
+        "Commit {}, {}, {}, {}; load {} at the beginning, {} at the end.\n",
         &results.commit[..results.commit.len().min(12)],
         results.cpu,
+        results.system,
         results.kernel,
-        results.load
+        load(&results.load),
+        load(&results.load_at_end)
     );
     if !results.full {
-        text += "Not a full run: fewer turns, or not everything.\n";
+        let said = match results.asked.said() {
+            words if words.is_empty() => "fewer turns, or not everything".into(),
+            words => words.join("; "),
+        };
+        let _ = writeln!(text, "Not a full run: {said}.");
     }
-    for (version, build) in &results.interpreters {
+    if let Some(build) = results.interpreters.get(version) {
         let _ = writeln!(text, "CPython {version}: {}.", build.kind());
+    }
+    let rows = results.rows_of(version).filter(|row| row.measured());
+    let (off, on): (Vec<f64>, Vec<f64>) = rows.map(Row::noise).unzip();
+    if !off.is_empty() {
+        let _ = writeln!(
+            text,
+            "Noise: turns are usually {} from their median without Serigraph, {} with it (median over the benchmarks).",
+            percent(median(&off)),
+            percent(median(&on))
+        );
     }
     text
 }
 
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
 /// Means of the groups, and a line for each benchmark.
 pub fn markdown(rows: &[Row]) -> String {
-    let mut text = String::from("| group | benchmarks | geometric mean |\n|---|---|---|\n");
+    let mut text = String::from(
+        "| group | benchmarks | geometric mean | 95 % interval |\n|---|---|---|---|\n",
+    );
     for (group, count, mean) in groups(rows) {
-        let _ = writeln!(text, "| {group} | {count} | {mean:.3} |");
+        let _ = writeln!(
+            text,
+            "| {group} | {count} | {:.3} | {} |",
+            mean.value,
+            mean.interval_text()
+        );
     }
-    text += "\n| benchmark | without | with | ratio | 95 % interval | first call | calls until steady | more memory | results |\n\
-             |---|---|---|---|---|---|---|---|---|\n";
+    let has_native = rows.iter().any(|row| !row.native.is_empty());
+    let (native, line) = match has_native {
+        true => (" times native |", "---|"),
+        false => ("", ""),
+    };
+    let _ = writeln!(
+        text,
+        "\n| benchmark | turns | without | with | ratio | 95 % interval | noise |{native} first call | calls until steady \
+         | more memory | results |\n|---|---|---|---|---|---|---|{line}---|---|---|---|"
+    );
     for row in sorted(rows) {
-        let ratio = row.ratio();
-        let first = row
-            .first
-            .map_or("-".into(), |(off, on)| format!("{:.2}", off / on));
+        let first = row.first.map_or("-".into(), |(off, on)| {
+            format!("{}, {} ({:.2})", time(off), time(on), off / on)
+        });
+        let (noise_off, noise_on) = row.noise();
+        let native = match (has_native, row.native.is_empty()) {
+            (false, _) => String::new(),
+            (true, true) => " - |".into(),
+            (true, false) => format!(" {:.2} |", median(&row.on) / median(&row.native)),
+        };
         let (steady_off, steady_on) = row.steady_after();
         let steady = match row.warm_up.1.is_empty() {
             true => "-".into(),
@@ -162,13 +208,15 @@ pub fn markdown(rows: &[Row]) -> String {
             .map_or("-".into(), |(off, on)| format!("{:+.1} MiB", on - off));
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {:.2} to {:.2} | {first} | {steady} | {memory} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {}, {} |{native} {first} | {steady} | {memory} | {} |",
             row.name,
+            row.off.len(),
             time(median(&row.off)),
             time(median(&row.on)),
             row.ratio_text(),
-            ratio.low,
-            ratio.high,
+            row.ratio().interval_text(),
+            percent(noise_off),
+            percent(noise_on),
             match row.verdict {
                 Verdict::None => "none to compare",
                 Verdict::Same => "same",
@@ -180,7 +228,7 @@ pub fn markdown(rows: &[Row]) -> String {
     let slower: Vec<&Row> = sorted(rows)
         .into_iter()
         .rev()
-        .filter(|row| row.ratio().median < SLOWER && !row.ratio().includes(1.0))
+        .filter(|row| row.ratio().value < SLOWER && row.ratio().differs_from(1.0))
         .collect();
     if !slower.is_empty() {
         text += "\nSlower, and what Serigraph says of it:\n\n";
@@ -189,11 +237,12 @@ pub fn markdown(rows: &[Row]) -> String {
                 text,
                 "- {} ({:.2} x): {}",
                 row.name,
-                row.ratio().median,
-                remarks(row)
+                row.ratio().value,
+                compiled::remarks(&row.stats)
             );
         }
     }
+    text += &compiled::table(&sorted(rows));
     let failures: Vec<&Row> = rows.iter().filter(|row| row.failure.is_some()).collect();
     if !failures.is_empty() {
         text += "\nNot measured:\n\n";
@@ -209,38 +258,10 @@ pub fn markdown(rows: &[Row]) -> String {
     text
 }
 
-/// The counts of a run that explain most.
-fn remarks(row: &Row) -> String {
-    let number = |name: &str| row.stats[name].as_u64().unwrap_or(0);
-    let most = |name: &str| {
-        let counts = row.stats[name].as_object()?;
-        let mut counts: Vec<(&String, u64)> = counts
-            .iter()
-            .filter_map(|(reason, count)| Some((reason, count.as_u64()?)))
-            .collect();
-        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let words: Vec<String> = counts
-            .iter()
-            .take(2)
-            .map(|(reason, count)| format!("{reason} {count}"))
-            .collect();
-        (!words.is_empty()).then(|| format!("; {}: {}", name.replace('_', " "), words.join(", ")))
-    };
-    let rest: String = ["exits", "aborts", "not_entered"]
-        .iter()
-        .filter_map(|name| most(name))
-        .collect();
-    format!(
-        "{} + {} traces, {} entries{rest}",
-        number("root_traces"),
-        number("side_traces"),
-        number("entries")
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::Options;
     use crate::scratch::Scratch;
 
     fn rows() -> Vec<Row> {
@@ -264,9 +285,40 @@ mod tests {
         let text = markdown(&rows());
         let at = |word: &str| text.find(word).expect(word);
         assert!(at("| fast |") < at("| slow |"), "{text}");
-        assert!(text.contains("| g | 2 | 2.236 |"), "{text}");
+        assert!(text.contains("| g | 2 | 2.236 | 2.24 to 2.24 |"), "{text}");
         assert!(text.contains("- slow (0.50 x): 0 + 0 traces"), "{text}");
         assert!(text.contains("- not: no such package"), "{text}");
+    }
+
+    #[test]
+    fn one_turn_is_neither_an_interval_nor_slower() {
+        let once = Row {
+            name: "once".into(),
+            off: vec![1.0],
+            on: vec![2.0],
+            ..Row::default()
+        };
+        let text = markdown(&[once]);
+        assert!(
+            text.contains("| once | 1 | 1.00 s | 2.00 s | too few turns (0.50) | none |"),
+            "{text}"
+        );
+        assert!(!text.contains("Slower"), "{text}");
+    }
+
+    #[test]
+    fn conditions_name_what_is_missing() {
+        let options = Options {
+            only: vec!["gcd".into()],
+            rounds: Some(2),
+            ..Options::default()
+        };
+        let results = Results::new(std::path::Path::new("."), "kernels", &options);
+        let text = conditions(&results, "3.13.0");
+        assert!(
+            text.contains("Not a full run: partial: only gcd; 2 turns (--rounds)."),
+            "{text}"
+        );
     }
 
     #[test]

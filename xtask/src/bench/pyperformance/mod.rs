@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::environment::{Environment, last_lines};
+use super::environment::{Environment, Versions, last_lines};
 use super::results::{Row, Verdict};
 use super::statistics::geometric_mean;
 use super::{Measured, Options, Setup, time};
@@ -21,10 +21,10 @@ use crate::interpreters::Interpreter;
 use crate::process;
 
 /// The version that is measured: another one is another benchmark.
-const PYPERFORMANCE: &[&str] = &[
+pub const PYPERFORMANCE: &[&str] = &[
     "pyperformance==1.14.0",
     // Some of the packages still import `distutils`, which it has.
-    "setuptools<80",
+    "setuptools==79.0.1",
 ];
 
 /// How long and how often.
@@ -131,8 +131,8 @@ pub fn measure(
     interpreter: &Interpreter,
     options: &Options,
 ) -> Result<Measured, String> {
-    let environment = Environment::of(&setup.bench, "pyperformance", interpreter)?;
-    environment.install(&base(), false)?;
+    let environment = Environment::of(setup, "pyperformance", interpreter)?;
+    environment.install(&base(), Versions::Pinned)?;
     let catalogue = catalogue(&environment)?;
     let run = Run::begin(setup, interpreter, options, environment, &catalogue)?;
     println!(
@@ -156,16 +156,23 @@ pub fn measure(
     let ratios: Vec<f64> = rows
         .iter()
         .filter(|row| row.measured())
-        .map(|row| row.ratio().median)
+        .map(|row| row.ratio().value)
         .collect();
+    let mean = match ratios.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; geometric mean of the ratios: {:.3}",
+            geometric_mean(&ratios)
+        ),
+    };
     println!(
-        "{} measured, {} not; geometric mean of the ratios: {:.3}",
+        "{} measured, {} not{mean}",
         ratios.len(),
-        rows.len() - ratios.len(),
-        geometric_mean(&ratios)
+        rows.len() - ratios.len()
     );
     Ok(Measured {
         rows,
+        packages: run.environment.packages()?,
         raw: json!({"pyperformance": catalogue.version, "scripts": raw}),
     })
 }
@@ -351,6 +358,7 @@ impl<'a> Run<'a> {
                 on: figures.on,
                 first: warm_up.0.first().copied().zip(warm_up.1.first().copied()),
                 warm_up,
+                native: Vec::new(),
                 peak_mib: Some((off.peak_kib / 1024.0, on.peak_kib / 1024.0)),
                 verdict,
                 stats: super::brief(&on.stats),
@@ -370,14 +378,14 @@ impl<'a> Run<'a> {
         }
         if self
             .environment
-            .install(&benchmark.requirements, true)
+            .install(&benchmark.requirements, Versions::Installed)
             .is_ok()
         {
             return Ok(self.environment.clone());
         }
-        let own = Environment::of(&self.setup.bench, &benchmark.name, self.interpreter)?;
-        own.install(&base(), false)?;
-        own.install(&benchmark.requirements, false)?;
+        let own = Environment::of(self.setup, &benchmark.name, self.interpreter)?;
+        own.install(&base(), Versions::Pinned)?;
+        own.install(&benchmark.requirements, Versions::Given)?;
         own.install_wheel(&self.wheel)?;
         Ok(own)
     }
@@ -497,7 +505,6 @@ fn print(row: &Row) {
         println!("{:<32} NOT MEASURED: {cause}", row.name);
         return;
     }
-    let ratio = row.ratio();
     let verdict = match row.verdict {
         Verdict::None => "none",
         Verdict::Same => "same",
@@ -510,7 +517,7 @@ fn print(row: &Row) {
         time(super::statistics::median(&row.off)),
         time(super::statistics::median(&row.on)),
         row.ratio_text(),
-        format!("{:.2} to {:.2}", ratio.low, ratio.high),
+        row.ratio().interval_text(),
         row.first
             .map_or("-".into(), |(off, on)| format!("{:.2}", off / on)),
     );
