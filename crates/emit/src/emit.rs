@@ -4,7 +4,7 @@ use serigraph_stencil::{
     Assembler, CodeAddress, CodeError, CodeMemory, ExitLabel, Fp, Gp, Label, Register, SPILL_SLOTS,
     StencilTable, TraceCode,
 };
-use serigraph_trace::ir::{End, SnapshotId, Trace, ValueId};
+use serigraph_trace::ir::{End, SnapshotId, Trace, ValueId, vec_bytes};
 use serigraph_trace::regalloc::liveness::{is_constant, is_emitted};
 use serigraph_trace::regalloc::{Allocation, Edit, Location, LoopEntry, Place, Reg};
 use serigraph_uops::{Exit, Kind, Uop};
@@ -76,6 +76,17 @@ impl Compiled {
     /// Bytes of code memory in use.
     pub fn size(&self) -> usize {
         self.code.block().size()
+    }
+    /// Bytes of its lists, as far as they have room: all that it takes beside the code memory and itself.
+    pub fn heap_bytes(&self) -> usize {
+        let entry = self.loop_entry.as_ref().map_or(0, |(_, entry)| {
+            vec_bytes(&entry.params) + vec_bytes(&entry.constants)
+        });
+        self.code.heap_bytes()
+            + vec_bytes(&self.exits)
+            + vec_bytes(&self.exit_values)
+            + vec_bytes(&self.uops)
+            + entry
     }
     /// The offset of the first byte of each uop's hot code, if they were to be remembered.
     pub fn uops(&self) -> &[(u32, ValueId)] {

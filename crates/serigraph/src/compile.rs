@@ -77,7 +77,7 @@ pub fn prepare(thread: Thread) -> Result<(), Reason> {
         let is_full = |s: &State| {
             s.memory
                 .as_ref()
-                .is_none_or(|m| m.used() + s.trace_bytes + ROOM > limit)
+                .is_none_or(|m| m.used() + s.metadata + ROOM > limit)
         };
         let mut freed = Vec::new();
         if is_full(s) && s.evict() {
@@ -562,6 +562,7 @@ fn install(id: TraceId, job: Job, front: Front) -> Result<TraceId, (Reason, Vec<
             entered_before: 0,
             left: 0,
             payoff: Payoff::new(work, pace),
+            metadata: 0,
         });
         if root != id
             && let Some(root) = s.traces.get_mut(root)

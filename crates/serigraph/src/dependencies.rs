@@ -3,7 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 
+use serigraph_trace::ir::vec_bytes;
+
 use crate::header::{AddressHasher, ByAddress, TraceId};
+use crate::metadata::table_bytes;
 
 /// A set of addresses.
 pub type AddressSet = HashSet<usize, BuildHasherDefault<AddressHasher>>;
@@ -149,6 +152,20 @@ impl Dependencies {
         });
     }
 
+    /// Bytes of the tables, as far as they have room.
+    pub fn heap_bytes(&self) -> usize {
+        let lists = |table: &ByAddress<Vec<TraceId>>| {
+            table_bytes(table) + table.values().map(vec_bytes).sum::<usize>()
+        };
+        let keys = |keys: &Keys| {
+            let volatile = keys.volatile.capacity() * (size_of::<usize>() + 1);
+            lists(&keys.traces) + vec_bytes(&keys.life) + volatile
+        };
+        table_bytes(&self.dicts)
+            + self.dicts.values().map(keys).sum::<usize>()
+            + lists(&self.objects)
+    }
+
     /// Empties the tables; gives the dicts that were watched.
     pub fn clear(&mut self) -> Vec<usize> {
         self.objects.clear();
@@ -195,6 +212,17 @@ mod tests {
         tables.add_key(16, 32, 1);
         assert!(tables.key_changed(16, 64, None).is_empty());
         assert_eq!(tables.key_changed(16, 64, Some(&|k| k == 32)), [1]);
+    }
+
+    #[test]
+    fn what_is_relied_on_takes_room() {
+        let mut tables = Dependencies::new();
+        assert_eq!(tables.heap_bytes(), 0);
+        tables.add_object(80, 1);
+        let objects = tables.heap_bytes();
+        assert!(objects >= size_of::<(usize, Vec<TraceId>)>() + size_of::<TraceId>());
+        tables.add_key(16, 32, 1);
+        assert!(tables.heap_bytes() >= objects + size_of::<(usize, Keys)>());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::executor::Kind;
 use crate::options::Options;
 use crate::sleepers::Sleepers;
 use crate::stats::Stats;
-use crate::{attach, crash, log, native, reserve, state};
+use crate::{attach, crash, log, metadata, native, reserve, state};
 
 /// One trace, for reports.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct TraceReport {
     pub uops: u64,
     /// Bytes of machine code.
     pub bytes: u64,
+    /// Bytes that are kept beside it.
+    pub metadata_bytes: u64,
     /// Entries from the interpreter.
     pub entered: u64,
     /// Exits to the interpreter.
@@ -37,6 +39,8 @@ pub struct TraceReport {
 pub struct Report {
     /// The counters.
     pub stats: Stats,
+    /// Bytes that are kept beside machine code; see [`crate::metadata`].
+    pub metadata_bytes: u64,
     /// The traces in use.
     pub traces: Vec<TraceReport>,
 }
@@ -103,6 +107,7 @@ pub fn is_enabled() -> bool {
 pub fn report() -> Report {
     state::with(|s| Report {
         stats: s.stats.clone(),
+        metadata_bytes: metadata::of_all(s) as u64,
         traces: s
             .traces
             .iter()
@@ -123,6 +128,7 @@ pub fn report() -> Report {
                         .filter(|i| !i.sunk && i.uop.info().has_stencil)
                         .count() as u64,
                     bytes: compiled.code_size() as u64,
+                    metadata_bytes: metadata::of_trace(trace) as u64,
                     entered: trace.entered,
                     left: trace.left,
                 }

@@ -19,6 +19,7 @@ use crate::dump::Stage;
 use crate::header::TraceId;
 use crate::host::{FrameImage, object};
 use crate::limits::Limits;
+use crate::metadata::REFERENCE_COUNTS;
 use crate::payoff::Payoff;
 
 /// How a trace came to be.
@@ -130,6 +131,17 @@ pub struct Words {
     pub turns: Option<TurnCounter>,
 }
 
+impl Words {
+    /// Bytes that they take, where they are.
+    pub fn heap_bytes(&self) -> usize {
+        let turns = self
+            .turns
+            .as_ref()
+            .map_or(0, |turns| REFERENCE_COUNTS + size_of_val(&*turns.0));
+        size_of_val(&*self.valid.0) + turns
+    }
+}
+
 /// Where the names of a frame's code are looked up. One code object may run with different ones (`exec` of it in two namespaces, two
 /// functions made of it), and a trace has them as constants.
 ///
@@ -201,7 +213,6 @@ pub struct Compiled {
     /// It checks that no frame object of the running frame exists.
     pub guards_frame_object: bool,
     /// Objects in its code that it keeps alive.
-    #[expect(dead_code, reason = "held, not read")]
     pub constants: Vec<Owned>,
     /// Objects in its code that live as long as it is valid, since dicts that are watched hold them; and those dicts, as long as
     /// they live. A trace that held them would keep alive the namespace that its own code object is in.
@@ -212,7 +223,6 @@ pub struct Compiled {
     /// References to them, from when the trace is thrown away while it may be running.
     pub taken: RefCell<Vec<Owned>>,
     /// Heads of frames that its code copies.
-    #[expect(dead_code, reason = "held, not read")]
     pub images: Vec<FrameImage>,
     /// The trace it ends in a link to.
     pub links_to: Option<TraceId>,
@@ -243,6 +253,8 @@ pub struct Executor {
     pub left: u64,
     /// Whether entering it pays.
     pub payoff: Payoff,
+    /// Bytes that it took beside its code when it was installed.
+    pub metadata: usize,
 }
 
 impl Compiled {
@@ -287,11 +299,6 @@ impl Compiled {
         self.machine.loop_entry.is_some()
             // SAFETY: by the caller's promise.
             && checks.all(|check| unsafe { check.holds(slots(check.slot)) })
-    }
-
-    /// Bytes that it takes apart from its code, roughly: its instructions are most of it, exits and snapshots the rest.
-    pub fn trace_bytes(&self) -> usize {
-        self.trace.insts.len() * 160 + self.trace.slot_values.len() * 48 + size_of::<Self>()
     }
 
     /// Bytes of machine code.

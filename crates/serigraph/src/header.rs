@@ -5,8 +5,10 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use serigraph_cpython::bytecode::ValidatedCode;
+use serigraph_trace::ir::vec_bytes;
 
 use crate::limits::Limits;
+use crate::metadata::REFERENCE_COUNTS;
 use crate::pace::{self, Pace};
 use crate::payoff::Entries;
 use crate::sleepers::Rest;
@@ -226,6 +228,17 @@ impl CodeData {
             }
         };
         &mut self.headers[at]
+    }
+
+    /// Bytes of its headers and of its checked bytecode, as far as they have room.
+    pub fn heap_bytes(&self) -> usize {
+        let lists = self.headers.iter().map(|h| vec_bytes(&h.executors));
+        let validated = self
+            .validated
+            .iter()
+            .flatten()
+            .map(|code| REFERENCE_COUNTS + size_of_val(&**code) + code.heap_bytes());
+        vec_bytes(&self.headers) + lists.sum::<usize>() + validated.sum::<usize>()
     }
 
     /// The root traces that begin in this code.

@@ -15,6 +15,7 @@ mod host;
 mod host_types;
 mod limits;
 mod log;
+mod metadata;
 mod module;
 mod native;
 mod options;

@@ -1,4 +1,5 @@
-//! Every threshold and limit of the engine, in one table.
+//! The thresholds and limits that decide what is compiled and how far it goes, in one table. By what a trace's gain is measured and
+//! judged is not here but with the judging: `payoff.rs` and `pace.rs`.
 
 use std::time::Duration;
 

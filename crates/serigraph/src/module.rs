@@ -175,6 +175,7 @@ unsafe fn fill_stats(dict: *mut PyObject, report: &engine::Report) -> Result<()>
             ("recordings", stats.recordings),
             ("recorded_uops", stats.recorded_uops),
             ("code_bytes", stats.code_bytes),
+            ("metadata_bytes", report.metadata_bytes),
             ("jump_events", stats.jump_events),
             ("entries", stats.entries),
         ] {
@@ -225,6 +226,7 @@ unsafe fn fill_stats(dict: *mut PyObject, report: &engine::Report) -> Result<()>
                 put(entry, "line", Item::Count(trace.line.max(0) as u64))?;
                 put(entry, "uops", Item::Count(trace.uops))?;
                 put(entry, "bytes", Item::Count(trace.bytes))?;
+                put(entry, "metadata_bytes", Item::Count(trace.metadata_bytes))?;
                 put(entry, "entered", Item::Count(trace.entered))?;
                 put(entry, "left", Item::Count(trace.left))
             });

@@ -14,11 +14,11 @@ use crate::dependencies::{AddressSet, Dependencies};
 use crate::executor::{Executor, Kind};
 use crate::gil::GilCell;
 use crate::header::{ByAddress, CodeData, TraceId};
-use crate::log;
 use crate::options::Options;
 use crate::sleepers::Sleepers;
 use crate::stats::Stats;
 use crate::traces::Traces;
+use crate::{log, metadata};
 
 /// Everything the engine knows.
 pub struct State {
@@ -40,8 +40,8 @@ pub struct State {
     pub recording: Vec<usize>,
     /// The process all this belongs to.
     process: u32,
-    /// Bytes that traces take apart from their code, roughly.
-    pub trace_bytes: usize,
+    /// Bytes that traces take beside their code, as they were installed.
+    pub metadata: usize,
     /// Code objects (addresses) that have JUMP events.
     pub instrumented: AddressSet,
     /// Headers whose events are off for a while.
@@ -98,7 +98,7 @@ impl State {
             memory: None,
             recording: Vec::new(),
             process: std::process::id(),
-            trace_bytes: 0,
+            metadata: 0,
             instrumented: AddressSet::default(),
             sleepers: Sleepers::new(),
             traces: Traces::new(),
@@ -162,9 +162,10 @@ impl State {
     }
 
     /// Takes a finished trace into the tables, so that it can be entered.
-    pub fn install(&mut self, executor: Executor) {
+    pub fn install(&mut self, mut executor: Executor) {
+        executor.metadata = metadata::of_trace(&executor);
         self.stats.code_bytes += executor.compiled.code_size() as u64;
-        self.trace_bytes += executor.compiled.trace_bytes();
+        self.metadata += executor.metadata;
         match executor.compiled.kind {
             Kind::Root => self.stats.root_traces += 1,
             Kind::Side { .. } => self.stats.side_traces += 1,
@@ -258,9 +259,7 @@ impl State {
                 .stats
                 .code_bytes
                 .saturating_sub(executor.compiled.code_size() as u64);
-            self.trace_bytes = self
-                .trace_bytes
-                .saturating_sub(executor.compiled.trace_bytes());
+            self.metadata = self.metadata.saturating_sub(executor.metadata);
         }
         freed
     }

@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 
 use serigraph_stencil::CodeMemory;
+use serigraph_trace::ir::vec_bytes;
 
 use crate::executor::{Executor, Kind};
 use crate::header::TraceId;
@@ -99,6 +100,15 @@ impl Traces {
     /// Whether there is no trace at all, and no code that anything may return into.
     pub fn is_empty(&self) -> bool {
         self.table.iter().all(Option::is_none) && self.live.is_empty()
+    }
+
+    /// Bytes of the tables, as far as they have room; without the traces.
+    pub fn heap_bytes(&self) -> usize {
+        vec_bytes(&self.table)
+            + vec_bytes(&self.retired)
+            + vec_bytes(&self.exits)
+            + vec_bytes(&self.free_exits)
+            + vec_bytes(&self.live)
     }
 
     /// Numbers for the exits of a new trace.

@@ -51,6 +51,10 @@ impl TraceCode {
             .filter(|&o| o != UNBOUND)?;
         Some(CodeAddress::new(self.base + offset as usize))
     }
+    /// Bytes of its lists, which are not part of the code.
+    pub fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.labels) + size_of_val(&*self.exits) + size_of_val(&*self.sites)
+    }
     /// Bytes of hot code.
     pub fn hot_size(&self) -> usize {
         self.hot_size as usize

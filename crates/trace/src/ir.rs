@@ -281,6 +281,11 @@ pub struct EntrySlot {
     pub synced: bool,
 }
 
+/// Bytes that a list has room for.
+pub fn vec_bytes<T>(list: &Vec<T>) -> usize {
+    list.capacity() * size_of::<T>()
+}
+
 /// A trace.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Trace {
@@ -353,6 +358,26 @@ impl Trace {
         self.snapshots.reserve(snapshots);
         self.frame_states.reserve(snapshots);
         self.slot_values.reserve(8 * snapshots);
+    }
+    /// Bytes of its lists, as far as they have room.
+    pub fn heap_bytes(&self) -> usize {
+        let end = match &self.end {
+            End::Loop(args) | End::Link { args, .. } => vec_bytes(args),
+            End::Enter { .. } | End::Exit(_) => 0,
+        };
+        vec_bytes(&self.insts)
+            + vec_bytes(&self.snapshots)
+            + vec_bytes(&self.frame_states)
+            + vec_bytes(&self.slot_values)
+            + vec_bytes(&self.pending_stores)
+            + vec_bytes(&self.inlined)
+            + vec_bytes(&self.entry_slots)
+            + vec_bytes(&self.entry_owned)
+            + vec_bytes(&self.loop_params)
+            + vec_bytes(&self.loop_slice)
+            + vec_bytes(&self.loop_synced)
+            + vec_bytes(&self.inherited)
+            + end
     }
     /// Appends an instruction and names its value.
     #[inline]

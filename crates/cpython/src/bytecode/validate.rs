@@ -123,6 +123,13 @@ pub struct ValidatedCode {
 }
 
 impl ValidatedCode {
+    /// Bytes of its lists, as far as they have room.
+    pub fn heap_bytes(&self) -> usize {
+        self.instructions.capacity() * size_of::<Instruction>()
+            + (self.index_of.capacity() + self.headers.capacity()) * size_of::<u32>()
+            + self.depths.capacity() * size_of::<u16>()
+    }
+
     /// Decodes and checks everything that can be reached.
     pub fn new(parts: &CodeParts<'_>) -> Result<ValidatedCode, BadCode> {
         let mut validator = Validator::decode(parts)?;

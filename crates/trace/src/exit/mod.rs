@@ -20,7 +20,7 @@ mod text;
 pub use plan::{Exits, plan_exit_at, plan_exits, plan_exits_named};
 pub use restore::{Restorer, Scratch, restore};
 
-use crate::ir::{FrameId, InlinedKind, SnapshotId};
+use crate::ir::{FrameId, InlinedKind, SnapshotId, vec_bytes};
 
 /// Where an exit gets an object from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -216,6 +216,17 @@ impl<V> Default for Plans<V> {
 }
 
 impl<V: Copy> Plans<V> {
+    /// Bytes of its lists, as far as they have room.
+    pub fn heap_bytes(&self) -> usize {
+        vec_bytes(&self.plans)
+            + vec_bytes(&self.makes)
+            + vec_bytes(&self.counts)
+            + vec_bytes(&self.frames)
+            + vec_bytes(&self.writes)
+            + vec_bytes(&self.stores)
+            + vec_bytes(&self.owned)
+    }
+
     /// No plans, with room for some.
     pub fn with_capacity(plans: usize) -> Self {
         Plans {
