@@ -494,9 +494,16 @@ fn install(id: TraceId, job: Job, front: Front) -> Result<TraceId, (Reason, Vec<
             })
             .collect();
         let hot_exit = s.options.limits.hot_exit;
+        let units = s.code(job.code).validated.clone().flatten();
+        let is_last = |exit: &Exit| match plans.plan(exit.plan).frames {
+            [frame] if exit.reason == Reason::LoopEnded => units
+                .as_ref()
+                .is_some_and(|units| units.leads_out_of_loops(frame.ip)),
+            _ => false,
+        };
         let states = exits
             .iter()
-            .map(|e| ExitState::new(e.reason, e.is_error, hot_exit))
+            .map(|exit| ExitState::new(exit, is_last(exit), hot_exit))
             .collect();
         let root = match job.kind {
             Kind::Root => id,

@@ -63,12 +63,13 @@ pub struct ExitState {
 }
 
 impl ExitState {
-    /// The state of an exit of a new trace.
-    pub fn new(reason: Reason, is_error: bool, hot_exit: u32) -> ExitState {
+    /// The state of an exit of a new trace. No loop comes after the `last`.
+    pub fn new(exit: &Exit, is_last: bool, hot_exit: u32) -> ExitState {
         // What is left for these reasons is not a path that a trace could follow.
-        let is_path = !is_error
+        let is_path = !exit.is_error
+            && !is_last
             && !matches!(
-                reason,
+                exit.reason,
                 Reason::PollExit | Reason::InvalidExit | Reason::ErrorExit
             );
         ExitState {

@@ -120,6 +120,8 @@ pub struct ValidatedCode {
     index_of: Vec<u32>,
     depths: Vec<u16>,
     headers: Vec<u32>,
+    /// For each instruction, whether a back edge may come from it on.
+    loops: Vec<bool>,
 }
 
 impl ValidatedCode {
@@ -181,6 +183,25 @@ impl ValidatedCode {
     /// The starts of the instructions that a reachable back edge (`JUMP_BACKWARD`) leads to, in order, each once.
     pub fn headers(&self) -> &[u32] {
         &self.headers
+    }
+
+    /// Whether a back edge may be taken in this call once the instruction at this unit is reached, exceptions apart.
+    pub fn comes_to_back_edge(&self, unit: u32) -> bool {
+        self.index_at(unit).is_some_and(|index| self.loops[index])
+    }
+
+    /// Whether one of the ways on from the instruction at this unit comes to no back edge any more.
+    pub fn leads_out_of_loops(&self, unit: u32) -> bool {
+        let Some(index) = self.index_at(unit) else {
+            return false;
+        };
+        let instruction = &self.instructions[index];
+        let jumped = instruction.jump_target();
+        let next = (!instruction.opcode.ends_flow()).then_some(instruction.next);
+        [jumped, next]
+            .into_iter()
+            .flatten()
+            .any(|unit| !self.comes_to_back_edge(unit))
     }
 }
 
@@ -332,12 +353,23 @@ impl Validator {
             .collect();
         headers.sort_unstable();
         headers.dedup();
+        // All other jumps lead forward, so what follows is known when an instruction is looked at.
+        let mut loops = vec![false; self.instructions.len()];
+        for (index, instruction) in self.instructions.iter().enumerate().rev() {
+            let jumped = instruction
+                .jump_target()
+                .and_then(|unit| self.index_of.get(unit as usize).copied())
+                .is_some_and(|at| at != 0 && loops[at as usize - 1]);
+            let falls = !instruction.opcode.ends_flow() && loops.get(index + 1) == Some(&true);
+            loops[index] = instruction.opcode.jump() == super::Jump::Backward || jumped || falls;
+        }
         ValidatedCode {
             minor,
             instructions: self.instructions,
             index_of: self.index_of,
             depths: self.depths,
             headers,
+            loops,
         }
     }
 }

@@ -51,15 +51,16 @@ impl Recorder<'_> {
         let exact = self.type_of(value);
         if exact == self.types.bool {
             let is_true = self.bits(value) == object::boolean(true);
+            let jumps = is_true == jump_if;
             if fact.raw.is_some() {
-                self.guard_raw(fact.raw, is_true)?;
+                self.guard_raw(fact.raw, is_true, jumps)?;
             } else if !fact.constant {
-                self.emit(Uop::GuardIs, &[value], object::boolean(is_true))?;
+                self.guard_jump(Uop::GuardIs, value, object::boolean(is_true), jumps)?;
                 self.fact_mut(value).exact_type = exact;
             }
             let kinds = self.releases::<1>()?;
             self.pop_release(&kinds)?;
-            return self.jump_if(is_true == jump_if);
+            return self.jump_if(jumps);
         }
         if self.minor != Minor::V312 {
             // 3.13 jumps on bools only.
@@ -69,10 +70,11 @@ impl Recorder<'_> {
             return self.pop_jump_escaping(value);
         };
         let is_true = self.bits(raw) != 0;
-        self.guard_raw(raw, is_true)?;
+        let jumps = is_true == jump_if;
+        self.guard_raw(raw, is_true, jumps)?;
         let kinds = self.releases::<1>()?;
         self.pop_release(&kinds)?;
-        self.jump_if(is_true == jump_if)
+        self.jump_if(jumps)
     }
 
     /// 3.12: asking runs unknown code. The bool takes the place of what was asked, as 3.13's `TO_BOOL` puts it there, and the jump
@@ -86,36 +88,47 @@ impl Recorder<'_> {
         self.go_to(self.instruction.start)
     }
 
-    fn guard_raw(&mut self, raw: ValueId, is_true: bool) -> Result<(), Stop> {
+    fn guard_raw(&mut self, raw: ValueId, is_true: bool, jumps: bool) -> Result<(), Stop> {
         if !self.fact(raw).constant {
-            self.emit(
-                if is_true {
-                    Uop::GuardTrue
-                } else {
-                    Uop::GuardFalse
-                },
-                &[raw],
-                0,
-            )?;
+            let uop = match is_true {
+                true => Uop::GuardTrue,
+                false => Uop::GuardFalse,
+            };
+            self.guard_jump(uop, raw, 0, jumps)?;
         }
         Ok(())
+    }
+
+    /// A guard that fails where the current instruction goes the other way.
+    fn guard_jump(&mut self, uop: Uop, value: ValueId, imm: u64, jumps: bool) -> Result<(), Stop> {
+        let other = self.target(!jumps)?;
+        let ends_loop = self.innermost() == 0 && !self.frames[0].units.comes_to_back_edge(other);
+        let snapshot = match ends_loop {
+            true => self.snapshot_for(Reason::LoopEnded),
+            false => self.snapshot(),
+        };
+        match self.attempt_at(uop, &[value], imm, snapshot)? {
+            Some(_) => Ok(()),
+            None => Err(self.unsupported()),
+        }
     }
 
     pub(super) fn pop_jump_none(&mut self, jump_if_none: bool) -> Result<(), Stop> {
         let [value] = self.operands::<1>()?;
         let none = object::none();
         let is_none = self.bits(value) == none;
+        let jumps = is_none == jump_if_none;
         if !self.fact(value).constant {
             if is_none {
-                self.emit(Uop::GuardIs, &[value], none)?;
+                self.guard_jump(Uop::GuardIs, value, none, jumps)?;
                 self.fact_mut(value).exact_type = self.types.none;
             } else if self.fact(value).exact_type == 0 {
-                self.emit(Uop::GuardIsNot, &[value], none)?;
+                self.guard_jump(Uop::GuardIsNot, value, none, jumps)?;
             }
         }
         let kinds = self.releases::<1>()?;
         self.pop_release(&kinds)?;
-        self.jump_if(is_none == jump_if_none)
+        self.jump_if(jumps)
     }
 
     /// Where the current instruction goes on, jumping or not.

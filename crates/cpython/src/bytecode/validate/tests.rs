@@ -62,6 +62,35 @@ const LOOP_312: &str = "
     RETURN_CONST 0";
 
 #[test]
+fn it_is_known_where_no_loop_follows_any_more() {
+    let code = validate(Minor::V312, LOOP_312).expect("valid");
+    let at = |opcode: Opcode| {
+        let mut instructions = code.instructions().iter();
+        instructions
+            .find(|i| i.opcode == opcode)
+            .map(|i| i.start)
+            .expect("it is there")
+    };
+    let goes_on = [Opcode::Resume, Opcode::ForIter, Opcode::JumpBackward];
+    assert!(
+        goes_on
+            .map(at)
+            .iter()
+            .all(|&unit| code.comes_to_back_edge(unit))
+    );
+    let ends = [Opcode::EndFor, Opcode::ReturnConst];
+    assert!(
+        !ends
+            .map(at)
+            .iter()
+            .any(|&unit| code.comes_to_back_edge(unit))
+    );
+    assert!(code.leads_out_of_loops(at(Opcode::ForIter)));
+    assert!(!code.leads_out_of_loops(at(Opcode::GetIter)));
+    assert!(!code.leads_out_of_loops(u32::MAX));
+}
+
+#[test]
 fn a_loop_has_a_header_and_depths() {
     let code = validate(Minor::V312, LOOP_312).expect("valid");
     assert_eq!(code.headers(), [3]);
