@@ -16,11 +16,12 @@ use serigraph_cpython::{Owned, heap, layout, tracemalloc};
 use serigraph_uops::Reason;
 
 use crate::enter::{self, Answer};
-use crate::header::Due;
+use crate::header::{Due, TraceId};
 use crate::host::hold;
 use crate::host::object::{self, Function, Types};
+use crate::log;
 use crate::record::Dependency;
-use crate::{log, state};
+use crate::state::{self, State};
 
 /// What has been claimed from the interpreter.
 struct Attached {
@@ -305,29 +306,61 @@ fn on_code(event: CodeEvent, code: *mut PyObject) {
 }
 
 fn on_dict(event: DictEvent, dict: *mut PyObject, key: *mut PyObject, _value: *mut PyObject) {
-    let same = |known: usize| same_key(key, ptr::with_exposed_provenance_mut(known));
     state::with(|s| {
-        let reason = if s.dependencies.is_of_class(dict.addr()) {
-            Reason::TypeChanged
-        } else {
-            Reason::GlobalChanged
-        };
         let traces = match event {
-            DictEvent::Added | DictEvent::Modified | DictEvent::Deleted => s
-                .dependencies
-                .key_changed(dict.addr(), key.addr(), Some(&same)),
+            DictEvent::Added | DictEvent::Modified | DictEvent::Deleted => {
+                let same = |known: usize| same_key(key, ptr::with_exposed_provenance_mut(known));
+                // A program may write a global in its innermost loop.
+                let same: Option<&dyn Fn(usize) -> bool> = match is_interned(key) {
+                    true => None,
+                    false => Some(&same),
+                };
+                s.dependencies.key_changed(dict.addr(), key.addr(), same)
+            }
             DictEvent::Cloned | DictEvent::Cleared => {
                 s.dependencies.dict_changed(dict.addr(), false)
             }
-            DictEvent::Deallocated => s.dependencies.dict_changed(dict.addr(), true),
+            DictEvent::Deallocated => {
+                let is_of_class = s.dependencies.is_of_class(dict.addr());
+                let traces = s.dependencies.dict_changed(dict.addr(), true);
+                retire_all(s, traces, is_of_class);
+                return;
+            }
         };
-        for trace in traces {
-            s.retire(trace, reason);
+        if !traces.is_empty() {
+            let is_of_class = s.dependencies.is_of_class(dict.addr());
+            retire_all(s, traces, is_of_class);
         }
     });
 }
 
-/// Whether a key that is not the known one is equal to it all the same. `known` is an interned str.
+/// Throws traces away that relied on what a dict has held.
+fn retire_all(state: &mut State, traces: Vec<TraceId>, is_of_class: bool) {
+    let reason = match is_of_class {
+        true => Reason::TypeChanged,
+        false => Reason::GlobalChanged,
+    };
+    for trace in traces {
+        state.retire(trace, reason);
+    }
+}
+
+/// Whether a key is an interned str, so that no other is equal to it.
+fn is_interned(key: *mut PyObject) -> bool {
+    // SAFETY: a live object; an exact str has a state, whose lowest two bits say how it is interned.
+    unsafe {
+        type_of(key) == (&raw mut ffi::PyUnicode_Type).cast()
+            && key
+                .cast::<u8>()
+                .add(layout().str.state)
+                .cast::<u32>()
+                .read()
+                & 3
+                != 0
+    }
+}
+
+/// Whether a key that is not interned is equal to a known one, which is.
 fn same_key(key: *mut PyObject, known: *mut PyObject) -> bool {
     // SAFETY: both are valid; comparing two exact strs runs no Python code.
     unsafe {
@@ -335,15 +368,7 @@ fn same_key(key: *mut PyObject, known: *mut PyObject) -> bool {
             // A str of a class of its own may equal anything.
             return ffi::PyUnicode_Check(key) != 0;
         }
-        // The lowest two bits of the state say how a str is interned; two interned strs are equal only if they are one.
-        let interned = key
-            .cast::<u8>()
-            .add(layout().str.state)
-            .cast::<u32>()
-            .read()
-            & 3
-            != 0;
-        !interned && ffi::PyUnicode_Compare(key, known) == 0
+        ffi::PyUnicode_Compare(key, known) == 0
     }
 }
 
