@@ -373,6 +373,66 @@ def emptied_class():
     return first, reference, shaped(shapes + again, 300), weakref.ref(Other)
 
 
+BASES = """
+import gc
+def other_base(x, at):
+    global First, Marker
+    if x == at:
+        Derived.__bases__ = (Second,)
+        del First, Marker
+        gc.collect()
+        gc.collect()
+    return x & 1
+class Marker:
+    weight = 7
+class First:
+    extra = [1, 2, 3]
+    def twice(self, x, at):
+        before = self.extra
+        odd = other_base(x, at)
+        return x + len(before) + len(self.extra) + odd + self.more(x)
+    def more(self, x, marker=Marker()):
+        return x * marker.weight
+class Second:
+    extra = [1]
+    def twice(self, x, at):
+        return -x
+    def more(self, x):
+        return 1
+class Derived(First):
+    pass
+def run(n, at):
+    total = 0
+    derived = Derived()
+    for x in range(n):
+        total += derived.twice(x, at)
+        total += derived.more(x)
+        total += len(derived.extra)
+    return total
+"""
+
+
+def bases_changed_inside(at=4000):
+    """The base that had the method is no base any more, and gone, while the method runs."""
+    module = made("bases", BASES)
+    first, marker = weakref.ref(module.First), weakref.ref(module.Marker)
+    return module.run(5000, at), first, marker, module.run(300, -1), weakref.ref(module.Derived), weakref.ref(module.run)
+
+
+def bases_changed_early():
+    return [bases_changed_inside(at) for at in range(6)]
+
+
+def bases_changed_between():
+    module = made("bases", BASES)
+    results = [module.run(2000, -1)]
+    first, function = weakref.ref(module.First), weakref.ref(module.First.twice)
+    module.other_base(5, 5)
+    results.append((first() is None, function() is None))
+    results.append(module.run(2000, -1))
+    return results, weakref.ref(module.Second), weakref.ref(module.Derived)
+
+
 def shown(result):
     gc.collect()
     if isinstance(result, (tuple, list)):
@@ -400,6 +460,9 @@ CASES = (
     side_traces,
     in_threads,
     emptied_class,
+    bases_changed_inside,
+    bases_changed_early,
+    bases_changed_between,
 )
 
 
