@@ -1,33 +1,22 @@
 //! Whether `tracemalloc` is on, and a call when it is switched on.
 //!
 //! `tracemalloc` asks the running frame for its line at every allocation. Machine code does not keep that up to date, and it leaves
-//! allocations away; so it must not run meanwhile. The interpreter tells nobody, but its module's `start` and `stop` are C
-//! functions in a table of static data, where we put ourselves before them. They are never put back: another interpreter's
-//! thread may be inside.
+//! allocations away; so it must not run meanwhile. The interpreter tells nobody, so we stand before its module's functions `start`
+//! and `stop`.
 
-use std::ffi::{c_char, c_int};
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use crate::dynamic::symbol;
 use crate::ffi::{self, PyObject};
-use crate::memory::read;
-use crate::refs::{Owned, type_of};
+use crate::method_table::{self, MethodDef};
+use crate::refs::Owned;
 use crate::threads::Thread;
 
 type FastFunction =
     unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, isize) -> *mut PyObject;
 type NoArguments = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
-
-/// `PyMethodDef` (`Include/methodobject.h`), with the function as an address.
-#[repr(C)]
-struct MethodDef {
-    name: *const c_char,
-    function: *mut std::ffi::c_void,
-    flags: c_int,
-    doc: *const c_char,
-}
 
 struct Watch {
     start: FastFunction,
@@ -101,21 +90,16 @@ pub fn watch(on_start: fn()) {
 unsafe fn definition(
     module: &Owned,
     name: &std::ffi::CStr,
-    flags: c_int,
+    flags: std::ffi::c_int,
 ) -> Option<*mut MethodDef> {
-    // SAFETY: by the caller's promise; `m_ml` follows the header of a built-in function (`Include/cpython/methodobject.h`).
+    // SAFETY: by the caller's promise; the table lives for ever.
     unsafe {
         let function = Owned::from_raw(ffi::PyObject_GetAttrString(module.as_ptr(), name.as_ptr()));
         let Some(function) = function else {
             ffi::PyErr_Clear();
             return None;
         };
-        if type_of(function.as_ptr()) != (&raw mut ffi::PyCFunction_Type).cast() {
-            return None;
-        }
-        let definition: *mut MethodDef = read(function.as_ptr().cast(), 16);
-        (std::ffi::CStr::from_ptr((*definition).name) == name && (*definition).flags == flags)
-            .then_some(definition)
+        method_table::definition(function.as_ptr(), name, flags)
     }
 }
 

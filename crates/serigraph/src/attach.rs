@@ -12,7 +12,7 @@ use serigraph_cpython::threads::Thread;
 use serigraph_cpython::watch::{
     CodeEvent, CodeWatcher, DictEvent, DictWatcher, FunctionEvent, FunctionWatcher,
 };
-use serigraph_cpython::{Owned, heap, layout, tracemalloc};
+use serigraph_cpython::{Owned, heap, layout, recursion_limit, tracemalloc};
 use serigraph_uops::Reason;
 
 use crate::enter::{self, Answer};
@@ -76,6 +76,7 @@ pub fn attach() -> Result<(), String> {
             });
             ATTACHED.store(Box::into_raw(attached), Ordering::Release);
             tracemalloc::watch(on_memory_traced);
+            recursion_limit::watch(on_recursion_limit);
             instrument_existing();
             Ok(())
         }
@@ -124,6 +125,18 @@ fn on_memory_traced() {
         s.generation += 1;
         for trace in s.traces.roots() {
             s.retire(trace, Reason::MemoryTraced);
+        }
+    });
+}
+
+/// A lower recursion limit was set: what runs leaves machine code at its next check, and whether there is room is asked again.
+fn on_recursion_limit() {
+    state::with(|s| {
+        s.generation += 1;
+        if s.traces.is_running() {
+            for trace in s.traces.roots() {
+                s.retire(trace, Reason::RecursionLimit);
+            }
         }
     });
 }

@@ -184,6 +184,11 @@ impl Traces {
         self.live.iter().any(|l| l.code == code)
     }
 
+    /// Whether any thread is in machine code.
+    pub fn is_running(&self) -> bool {
+        self.live.iter().any(|l| l.is_inside)
+    }
+
     /// After a fork: only this thread is left.
     pub fn keep_thread(&mut self, thread: usize) {
         self.live.retain(|l| l.thread == thread);

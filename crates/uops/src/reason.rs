@@ -73,6 +73,7 @@ reasons! {
     CodeDestroyed "code-destroyed" "the code object died";
     Disabled "disabled" "Serigraph was switched off";
     MemoryTraced "memory-traced" "tracemalloc was started, which wants each allocation with its line: the program runs in the interpreter until it is stopped";
+    RecursionLimit "recursion-limit" "a lower recursion limit was set while machine code ran";
     Evicted "evicted" "the trace had to make room for others";
     NotPaying "not-paying" "the trace was left again too soon, or its loop was seldom entered, so the interpreter is faster";
 }
