@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use serigraph_trace::ir::End;
 use serigraph_trace::opt::{Passes, optimise_linear, optimise_loop};
 use serigraph_trace::parse::parse;
 use serigraph_trace::testhost::TestHost;
@@ -26,12 +27,24 @@ fuzz_target!(|input: (u8, &str)| {
     if verify(&trace).is_err() {
         return;
     }
-    let types = host_types(&TestHost::new(0));
+    let mut host = TestHost::new(0);
+    let types = host_types(&host);
     let passes = Passes::parse(PASSES[usize::from(choice) % PASSES.len()]).expect("known passes");
-    let results = [
-        optimise_loop(trace.clone(), &types, passes),
-        optimise_linear(trace, None, None, &types, passes),
-    ];
+    // A loop ends where it began: with as much on the stack.
+    let is_loop = match trace.end {
+        End::Exit(header) if !header.is_none() => {
+            let frames = trace.frames(header);
+            frames.len() == 1 && frames[0].top == trace.entry_top
+        }
+        _ => false,
+    };
+    let results = host.with_current(|| {
+        let looping = is_loop.then(|| optimise_loop(trace.clone(), &types, passes));
+        [
+            looping.and_then(Result::ok),
+            optimise_linear(trace, None, None, &types, passes).ok(),
+        ]
+    });
     for optimised in results.into_iter().flatten() {
         if let Err(error) = verify(&optimised) {
             panic!("not well formed: {error}\n{optimised}");

@@ -9,6 +9,7 @@ pub mod fuzz;
 pub mod interpreters;
 pub mod process;
 pub mod scratch;
+pub mod seeds;
 pub mod soak;
 pub mod tools;
 

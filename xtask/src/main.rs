@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lexopt::prelude::*;
-use xtask::{bench, build_release, conformance, fuzz, soak, tools};
+use xtask::{bench, build_release, conformance, fuzz, seeds, soak, tools};
 
 const HELP: &str = "\
 usage: cargo xtask COMMAND
@@ -16,6 +16,7 @@ usage: cargo xtask COMMAND
                  (conformance --help)
   fuzz           compare random programs with Serigraph and without
                  [--minutes N] [--seed N] [--jobs N] [--python PATH]
+  seeds          write what the fuzz targets of the stages begin with, to fuzz/corpus
   soak           make and drop compiled code: memory has to stay flat
                  [--minutes N] [--python PATH]
   tools          run the tools that people use without Serigraph and with it (tools --help)
@@ -46,6 +47,10 @@ fn run() -> Result<(), String> {
         "bench" => bench_command(&mut arguments),
         "conformance" => conformance_command(&mut arguments),
         "fuzz" => fuzz_command(&mut arguments),
+        "seeds" => {
+            println!("{} traces", seeds::write(root()?)?);
+            Ok(())
+        }
         "soak" => soak_command(&mut arguments),
         "tools" => tools_command(&mut arguments),
         "bless" => bless(),
@@ -121,6 +126,7 @@ fn conformance_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
                 options.pass_off = Some(value.map_err(text)?);
             }
             Long("random-registers") => options.random_registers = Some(number(arguments)?),
+            Long("leaks") => options.leaks = true,
             Long("jobs") => options.jobs = number(arguments)?,
             Long("limit") => options.limit = Duration::from_secs(number(arguments)?),
             Long("fresh") => options.fresh = true,

@@ -27,6 +27,7 @@ as unstable.
                           is the shipped number (by default 1, 2 and default)
   --pass-off PASS         leave out an optimiser pass; `each` leaves out each in turn
   --random-registers SEED let the register allocator choose at random
+  --leaks                 compare what stays behind when a module is run again and again
   --jobs N                modules at a time (1)
   --limit SECONDS         time for a module without Serigraph (150); with it, four times as much
   --fresh                 do not use what earlier runs of this build found
@@ -48,6 +49,8 @@ pub struct Options {
     pub pass_off: Option<String>,
     /// Seed for random registers.
     pub random_registers: Option<u64>,
+    /// What modules leave behind, instead of their tests' outcomes.
+    pub leaks: bool,
     /// Modules at a time.
     pub jobs: usize,
     /// Time for a module without Serigraph.
@@ -66,6 +69,7 @@ impl Default for Options {
             thresholds: Vec::new(),
             pass_off: None,
             random_registers: None,
+            leaks: false,
             jobs: 1,
             limit: Duration::from_secs(150),
             fresh: false,
@@ -92,6 +96,7 @@ impl Options {
                 mode: Mode::On(threshold),
                 pass_off: pass_off.clone(),
                 random_registers: self.random_registers,
+                leaks: self.leaks,
             })
         });
         Ok(settings.collect())
@@ -222,7 +227,7 @@ impl Campaign<'_> {
         if let Some(verdict) = self.store.load(version, module, setting) {
             return Ok(verdict);
         }
-        let off = Setting::plain(Mode::Off);
+        let off = setting.off();
         let limit = self.options.limit;
         let without = match without {
             Some(run) => run,
@@ -256,7 +261,7 @@ impl Campaign<'_> {
     ) -> Result<Verdict, String> {
         let version = self.interpreter.version();
         let limit = self.options.limit;
-        let off = Setting::plain(Mode::Off);
+        let off = setting.off();
         let without_again = run_module(self.interpreter, &off, module, limit)?;
         let with_again = run_module(self.interpreter, setting, module, limit * 4)?;
         let pairs = [

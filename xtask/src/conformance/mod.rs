@@ -52,6 +52,8 @@ pub struct Setting {
     pub pass_off: Option<String>,
     /// Seed of a register allocator that chooses at random.
     pub random_registers: Option<u64>,
+    /// Whether the module is run again and again, to find out what it leaves behind.
+    pub leaks: bool,
 }
 
 impl Setting {
@@ -61,6 +63,15 @@ impl Setting {
             mode,
             pass_off: None,
             random_registers: None,
+            leaks: false,
+        }
+    }
+
+    /// The same without Serigraph.
+    fn off(&self) -> Self {
+        Self {
+            leaks: self.leaks,
+            ..Self::plain(Mode::Off)
         }
     }
 }
@@ -73,6 +84,9 @@ impl std::fmt::Display for Setting {
         }
         if let Some(seed) = self.random_registers {
             write!(f, ", random registers {seed}")?;
+        }
+        if self.leaks {
+            write!(f, ", leaks")?;
         }
         Ok(())
     }
@@ -118,6 +132,7 @@ pub fn run(
         .arg(runner())
         .arg(&file)
         .args([&limit.as_secs().to_string(), module])
+        .args(setting.leaks.then_some("leaks"))
         .current_dir(&work);
     // Later than the interpreter would end itself, which says where it was.
     let outcome = process::run(&mut command, "", limit + Duration::from_secs(10))
