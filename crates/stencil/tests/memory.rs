@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::ops::Range;
+
 use serigraph_stencil::{
     Assembler, CodeError, CodeMemory, Context, Gp, PollWord, Register, StencilTable, TraceCode,
     enter,
@@ -61,8 +63,8 @@ fn run(code: &TraceCode) -> u64 {
     }
 }
 
-/// The protections of the mappings that overlap the memory.
-fn protections(memory: &CodeMemory) -> Vec<String> {
+/// The process's mappings: the addresses and the protection of each.
+fn mappings() -> Vec<(Range<usize>, String)> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     maps.lines()
         .filter_map(|line| {
@@ -70,10 +72,52 @@ fn protections(memory: &CodeMemory) -> Vec<String> {
             let (start, end) = range.split_once('-')?;
             let start = usize::from_str_radix(start, 16).ok()?;
             let end = usize::from_str_radix(end, 16).ok()?;
-            let overlaps = memory.contains(start) || memory.contains(end - 1);
-            overlaps.then(|| rest[..4].to_string())
+            Some((start..end, rest[..4].to_string()))
         })
         .collect()
+}
+
+/// The protections of the mappings that overlap the memory.
+fn protections(memory: &CodeMemory) -> Vec<String> {
+    mappings()
+        .into_iter()
+        .filter(|(range, _)| memory.contains(range.start) || memory.contains(range.end - 1))
+        .map(|(_, protection)| protection)
+        .collect()
+}
+
+#[test]
+fn the_tables_of_the_build_cannot_be_changed() {
+    let mappings = mappings();
+    let is_constant = |bytes: Range<*const u8>| {
+        let (start, end) = (bytes.start.addr(), bytes.end.addr());
+        start == end
+            || mappings.iter().any(|(range, protection)| {
+                range.contains(&start) && end <= range.end && protection.starts_with("r-")
+            })
+    };
+    for table in StencilTable::all() {
+        let features = table.features;
+        assert!(
+            is_constant(bytes_of(std::slice::from_ref(table))),
+            "{features}"
+        );
+        assert!(is_constant(bytes_of(table.stencils)), "{features}");
+        for stencil in table.stencils {
+            let name = stencil.name;
+            for code in [&stencil.hot, &stencil.cold] {
+                assert!(is_constant(code.padded.as_ptr_range()), "{name}");
+                assert!(is_constant(bytes_of(code.registers)), "{name}");
+            }
+            assert!(is_constant(bytes_of(stencil.holes)), "{name}");
+        }
+    }
+}
+
+/// Where a slice lies.
+fn bytes_of<T>(slice: &[T]) -> Range<*const u8> {
+    let range = slice.as_ptr_range();
+    range.start.cast()..range.end.cast()
 }
 
 #[test]
