@@ -204,6 +204,56 @@ def bound(n):
     return total
 
 
+class Collecting:
+    """Methods and an __init__ that have no parameter of their own for what is bound."""
+
+    def __init__(*everything, **more):
+        everything[0].made_of = len(everything), more
+
+    def given(*everything, **more):
+        return len(everything), type(everything[0]).__name__, everything[1:], more
+
+    @classmethod
+    def of_class(*everything):
+        return everything[0].__name__, everything[1:]
+
+
+def decorated(function):
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+    return wrapper
+
+
+class Decorated:
+    @decorated
+    def add(self, a, b=1):
+        return type(self).__name__, a + b
+
+
+def bound_to_rest(n):
+    """What is bound goes into the callee's tuple, where that is all it has."""
+    collecting, decorated = Collecting(), Decorated()
+    given, add, of_class = collecting.given, decorated.add, Collecting.of_class
+    found = []
+    before = sys.getrefcount(collecting), sys.getrefcount(decorated)
+    for i in range(n):
+        found.append((given(), given(i), given(i, i), of_class(i), add(i), add(i, b=2)))
+        found.append((Collecting().made_of, Collecting(i).made_of, Collecting(i, i).made_of))
+    assert (sys.getrefcount(collecting), sys.getrefcount(decorated)) == before
+    assert found[: 2 * (n - 1) : 2] == [
+        (
+            (1, "Collecting", (), {}),
+            (2, "Collecting", (i,), {}),
+            (3, "Collecting", (i, i), {}),
+            ("Collecting", (i,)),
+            ("Decorated", i + 1),
+            ("Decorated", i + 2),
+        )
+        for i in range(n - 1)
+    ]
+    return found[-2:]
+
+
 def temporary_methods(n):
     total = 0
     for i in range(n):
@@ -377,6 +427,7 @@ print(lives(N))
 print(looks_from_init(N))
 print(changed_init(N))
 print(bound(N))
+print(bound_to_rest(N))
 print(temporary_methods(N))
 print(cells(N))
 print(inner_cells(N))

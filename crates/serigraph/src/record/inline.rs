@@ -200,15 +200,17 @@ impl Recorder<'_> {
         self.rely_on(address, &function);
 
         // Whatever can fail comes first.
-        let first_argument = usize::from(!matches!(through, Through::Nothing));
+        let first_given = match through {
+            Through::Nothing => None,
+            Through::Method(own) => Some(own),
+            Through::Class(made) => Some(made),
+        };
         let mut made = Vec::new();
         for source in &sources {
             made.push(match source {
                 Source::Rest => {
-                    // What is bound or made is always a parameter of its own.
-                    let from = rest.0.max(first_argument) - first_argument;
-                    let values: Vec<ValueId> =
-                        call.args[from..rest.1.max(first_argument) - first_argument].to_vec();
+                    let all = first_given.iter().chain(&call.args).copied();
+                    let values: Vec<ValueId> = all.take(rest.1).skip(rest.0).collect();
                     self.push_args_and_null(&values)?;
                     let tuple = self.emit(Uop::LeafArgs, &[], Helper::BuildTuple.number())?;
                     let fact = self.fact_mut(tuple);
