@@ -72,6 +72,7 @@ class Writer:
         self.budget = 600
         self.helpers = []
         self.methods = []
+        self.shapes = []
         self.serial = 0
         self.in_function = False
         self.expressions = {

@@ -2,11 +2,11 @@
 
 import random
 
-from . import calls, constants, containers, control, generators, hostile, identity, lifetimes, numbers, objects, strings, watching  # noqa: F401
+from . import calls, constants, containers, control, generators, hostile, identity, lifetimes, numbers, objects, signatures, strings, watching  # noqa: F401
 from .control import loop
 from .grammar import DEFINITIONS, PRELUDES, Writer
 
-THEMES = ["strings", "containers", "objects", "calls", "generators", "hostile", "lifetimes", "watching", "identity"]
+THEMES = ["strings", "containers", "objects", "calls", "generators", "hostile", "lifetimes", "watching", "identity", "signatures"]
 
 BASE = '''\
 import sys
@@ -89,7 +89,7 @@ def program(seed):
     """The text of program number `seed`."""
     chooser = random.Random("themes %d" % seed)
     themes = {"numbers", "control"}
-    themes.update(chooser.sample(THEMES, chooser.choice((0, 1, 1, 2, 2, 2, 3, 4, 9))))
+    themes.update(chooser.sample(THEMES, chooser.choice((0, 1, 1, 2, 2, 2, 3, 4, 10))))
     w = Writer(seed, themes)
     w.inside = 0
     w.loops = 0
