@@ -74,8 +74,9 @@ pub fn run(command: &mut Command, stdin: &str, limit: Duration) -> io::Result<Ou
         pause = (pause * 2).min(Duration::from_millis(10));
     };
     let time = started.elapsed();
+    // What it has started and left behind is not to go on either.
+    end_group(child.id());
     if status.is_none() {
-        end_group(child.id());
         child.wait()?;
     }
     let text = |file: &mut File| -> io::Result<String> {

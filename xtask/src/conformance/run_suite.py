@@ -14,6 +14,7 @@ import faulthandler
 import gc
 import json
 import os
+import signal
 import sys
 import traceback
 import unittest
@@ -105,6 +106,8 @@ def run_anew(name):
 def run(file, seconds, module, leaks=None):
     from test import support
 
+    # Whoever starts it in the background has Ctrl-C ignored, and tests that interrupt themselves would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     faulthandler.enable()
     faulthandler.dump_traceback_later(seconds, exit=True)
     # As `python -m test` without -u: nothing of the network, nothing that needs much memory or time.
