@@ -7,6 +7,7 @@ pub mod bench;
 pub mod conformance;
 pub mod fuzz;
 pub mod interpreters;
+pub mod packages;
 pub mod process;
 pub mod scratch;
 pub mod seeds;

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lexopt::prelude::*;
-use xtask::{bench, build_release, conformance, fuzz, seeds, soak, tools};
+use xtask::{bench, build_release, conformance, fuzz, packages, seeds, soak, tools};
 
 const HELP: &str = "\
 usage: cargo xtask COMMAND
@@ -20,6 +20,7 @@ usage: cargo xtask COMMAND
   soak           make and drop compiled code: memory has to stay flat
                  [--minutes N] [--python PATH]
   tools          run the tools that people use without Serigraph and with it (tools --help)
+  packages       run the own tests of packages without and with Serigraph (packages --help)
   bless          accept what the text tests of the crates print now
   listing        say where the listing of the stencils is
 ";
@@ -53,6 +54,7 @@ fn run() -> Result<(), String> {
         }
         "soak" => soak_command(&mut arguments),
         "tools" => tools_command(&mut arguments),
+        "packages" => packages_command(&mut arguments),
         "bless" => bless(),
         "listing" => listing(),
         other => Err(format!("there is no command {other:?}\n{HELP}")),
@@ -207,6 +209,25 @@ fn tools_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
     }
     let (built, target) = built_in_target()?;
     tools::run(&built, &target, python.as_deref(), &only)
+}
+
+/// Runs the own tests of packages.
+fn packages_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+    let mut options = packages::Options::default();
+    while let Some(argument) = arguments.next().map_err(text)? {
+        match argument {
+            Long("python") => options.python = Some(path(arguments)?),
+            Long("only") => options.only = names(arguments)?,
+            Long("threshold") => options.threshold = Some(number(arguments)?),
+            Long("help") => {
+                print!("{}", packages::HELP);
+                return Ok(());
+            }
+            other => return Err(text(other.unexpected())),
+        }
+    }
+    let (built, target) = built_in_target()?;
+    packages::run(&built, &target, &options)
 }
 
 /// Runs the tests with BLESS=1, which makes the text tests rewrite what they expect.

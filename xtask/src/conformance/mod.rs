@@ -172,7 +172,7 @@ fn runner() -> std::path::PathBuf {
 }
 
 /// Reads what `run_suite.py` wrote.
-fn collect(text: &str) -> Run {
+pub(crate) fn collect(text: &str) -> Run {
     let mut run = Run::default();
     let mut running: Option<String> = None;
     for line in text.lines() {

@@ -16,8 +16,8 @@ use crate::scratch::Scratch;
 pub const HELP: &str = "\
 usage: cargo xtask tools [--python PATH] [--only TOOL[,TOOL]]
 
-Runs coverage.py, pytest, NumPy, pandas, lxml, cffi, Cython, pybind11, py-spy and gdb without and with
-Serigraph, in environments that it makes under target/tools (with packages from PyPI).
+Runs coverage.py, pytest, NumPy, pandas, lxml, cffi, Cython, pybind11, Hypothesis, py-spy and gdb without
+and with Serigraph, in environments that it makes under target/tools (with packages from PyPI).
 ";
 
 /// What is installed.
@@ -30,12 +30,21 @@ const PACKAGES: &[&str] = &[
     "cffi",
     "cython",
     "pybind11",
+    "hypothesis",
     "py-spy",
     "setuptools",
 ];
 
 /// Programs whose output is compared.
-const PROGRAMS: &[&str] = &["numpy", "pandas", "lxml", "cffi", "cython", "pybind11"];
+const PROGRAMS: &[&str] = &[
+    "numpy",
+    "pandas",
+    "lxml",
+    "cffi",
+    "cython",
+    "pybind11",
+    "hypothesis",
+];
 
 const MODES: &[Mode] = &[
     Mode::Off,
@@ -57,7 +66,7 @@ pub fn run(
     let mut failures = 0;
     for base in interpreters::supported(&serigraph, python)? {
         let folder = target.join("tools").join(base.version());
-        let python = environment(&base, &folder)?;
+        let python = environment(&base, &folder, PACKAGES)?;
         let inside = interpreters::supported(&serigraph, Some(&python))?;
         let bench = Bench {
             interpreter: inside
@@ -87,8 +96,12 @@ pub fn run(
     }
 }
 
-/// Makes the environment, if it is not there; returns its interpreter.
-fn environment(base: &Interpreter, folder: &Path) -> Result<PathBuf, String> {
+/// Makes an environment with these packages, if it is not there; returns its interpreter.
+pub(crate) fn environment(
+    base: &Interpreter,
+    folder: &Path,
+    packages: &[&str],
+) -> Result<PathBuf, String> {
     let python = folder.join("bin/python");
     let complete = folder.join("complete");
     if complete.exists() {
@@ -102,7 +115,7 @@ fn environment(base: &Interpreter, folder: &Path) -> Result<PathBuf, String> {
     run(Command::new(&base.path).args(["-m", "venv"]).arg(folder))?;
     run(Command::new(&python)
         .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"])
-        .args(PACKAGES))?;
+        .args(packages))?;
     std::fs::write(complete, "").map_err(|error| error.to_string())?;
     Ok(python)
 }
