@@ -20,22 +20,7 @@ Runs coverage.py, pytest, NumPy, pandas, lxml, cffi, Cython, pybind11, Hypothesi
 and with Serigraph, in environments that it makes under target/tools (with packages from PyPI).
 ";
 
-/// What is installed.
-const PACKAGES: &[&str] = &[
-    "coverage",
-    "pytest",
-    "numpy",
-    "pandas",
-    "lxml",
-    "cffi",
-    "cython",
-    "pybind11",
-    "hypothesis",
-    "py-spy",
-    "setuptools",
-];
-
-/// Programs whose output is compared.
+/// Packages with a program here, whose output is compared.
 const PROGRAMS: &[&str] = &[
     "numpy",
     "pandas",
@@ -45,6 +30,9 @@ const PROGRAMS: &[&str] = &[
     "pybind11",
     "hypothesis",
 ];
+
+/// What is installed besides.
+const BESIDES: &[&str] = &["coverage", "pytest", "py-spy", "setuptools"];
 
 const MODES: &[Mode] = &[
     Mode::Off,
@@ -66,7 +54,7 @@ pub fn run(
     let mut failures = 0;
     for base in interpreters::supported(&serigraph, python)? {
         let folder = target.join("tools").join(base.version());
-        let python = environment(&base, &folder, PACKAGES)?;
+        let python = environment(&base, &folder, &[PROGRAMS, BESIDES].concat())?;
         let inside = interpreters::supported(&serigraph, Some(&python))?;
         let bench = Bench {
             interpreter: inside
@@ -103,8 +91,8 @@ pub(crate) fn environment(
     packages: &[&str],
 ) -> Result<PathBuf, String> {
     let python = folder.join("bin/python");
-    let complete = folder.join("complete");
-    if complete.exists() {
+    let (complete, wanted) = (folder.join("complete"), packages.join(" "));
+    if std::fs::read_to_string(&complete).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
     let run = |command: &mut Command| match command.status() {
@@ -116,7 +104,7 @@ pub(crate) fn environment(
     run(Command::new(&python)
         .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"])
         .args(packages))?;
-    std::fs::write(complete, "").map_err(|error| error.to_string())?;
+    std::fs::write(complete, wanted).map_err(|error| error.to_string())?;
     Ok(python)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use cpython::Owned;
 use cpython::code::CodeRef;
 use cpython::ffi::{self, PyObject};
-use cpython::monitoring::{Action, Events, Monitoring};
+use cpython::monitoring::{Action, Events, Monitoring, PythonError};
 use cpython::raiser::{self, Unwound};
 use cpython::threads::Thread;
 use cpython::watch::{CodeWatcher, DictWatcher, FunctionWatcher, TypeWatcher};
@@ -151,27 +151,24 @@ pub fn events(arguments: &[*mut PyObject]) -> Result<Owned, String> {
 
 /// `back_edge_events(code)`: whether they were set without the interpreter.
 pub fn back_edge_events(arguments: &[*mut PyObject]) -> Result<Owned, String> {
-    let code = code_of(arguments[0])?;
-    let claimed = MONITORING.lock().expect("no panic");
-    let thread = Thread::current().ok_or("no thread")?;
-    let is_ours = claimed
-        .as_ref()
-        .ok_or("not claimed")?
-        .set_back_edge_events(thread, code)
-        .map_err(|_| String::new())?;
-    Ok(int(is_ours.into()))
+    on_back_edges(arguments, Monitoring::set_back_edge_events)
 }
 
 /// `renew_events(code)`: whether they were set anew without the interpreter.
 pub fn renew_events(arguments: &[*mut PyObject]) -> Result<Owned, String> {
+    on_back_edges(arguments, Monitoring::renew_back_edge_events)
+}
+
+/// Does something to the events of a code object's back edges; whether it was done without the interpreter.
+fn on_back_edges(
+    arguments: &[*mut PyObject],
+    change: fn(&Monitoring, Thread, CodeRef) -> Result<bool, PythonError>,
+) -> Result<Owned, String> {
     let code = code_of(arguments[0])?;
     let claimed = MONITORING.lock().expect("no panic");
     let thread = Thread::current().ok_or("no thread")?;
-    let is_ours = claimed
-        .as_ref()
-        .ok_or("not claimed")?
-        .renew_back_edge_events(thread, code)
-        .map_err(|_| String::new())?;
+    let monitoring = claimed.as_ref().ok_or("not claimed")?;
+    let is_ours = change(monitoring, thread, code).map_err(|_| String::new())?;
     Ok(int(is_ours.into()))
 }
 
