@@ -136,6 +136,30 @@ def flat(n):
     return sys.getallocatedblocks() - before < 50
 
 
+def counted(value):
+    return sys.getrefcount(value)
+
+
+def passed_on(value):
+    return counted(value)
+
+
+def constants(n):
+    """The constant's own reference, the argument's, and one for each parameter and local that holds it."""
+    seen = {}
+    for _ in range(n):
+        local = 2.75e30
+        counts = (
+            sys.getrefcount(1.25e30),
+            counted("some words, not interned"),
+            passed_on((1, 2.5)),
+            sys.getrefcount(local),
+            passed_on(local),
+        )
+        seen[counts] = seen.get(counts, 0) + 1
+    return seen
+
+
 print(collected(60))
 print(referrers(60))
 print(allocated(60))
@@ -143,3 +167,4 @@ print(started_inside(60))
 print(frozen(60))
 print(callbacks(80))
 print(flat(100))
+print(constants(2000))

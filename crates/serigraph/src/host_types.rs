@@ -45,15 +45,6 @@ fn is_immortal(object: u64) -> bool {
     unsafe { refs::is_immortal(pointer(object)) }
 }
 
-fn can_be_cleared(object: u64) -> bool {
-    // SAFETY: as above; any type may be asked for its slots.
-    let clear = unsafe {
-        let of = refs::type_of(pointer(object)).cast();
-        ffi::PyType_GetSlot(of, ffi::Py_tp_clear)
-    };
-    !clear.is_null() && !is_immortal(object)
-}
-
 /// Of the running interpreter. The GIL must be held.
 pub fn host_types() -> HostTypes {
     let types = Types::new();
@@ -80,6 +71,5 @@ pub fn host_types() -> HostTypes {
         float_value,
         small_int,
         is_immortal,
-        can_be_cleared,
     }
 }

@@ -52,7 +52,6 @@ fn types() -> HostTypes {
                 .then_some(0x1_0000 + 32 * (value + 5) as u64)
         },
         is_immortal: |object| object < 0x2_0000,
-        can_be_cleared: |object| object >= 0x5_0000,
     }
 }
 

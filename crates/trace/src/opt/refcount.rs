@@ -9,10 +9,9 @@
 //! ```
 //!
 //! The owner is another reference that the trace has, a slot that is not stored to in between, or the container that the value
-//! was loaded from, if nothing changes that. Code that may look at counts (any call) must not lie in between, unless the value
-//! is a constant. Constants are alive as long as the trace is valid, or running. But the trace holds references only to some: a
-//! cycle collector that runs meanwhile may find that nobody refers to the others, and empty them. Those that it could empty
-//! are no exception to the rule.
+//! was loaded from, if nothing changes that; or the value is a constant, which is alive as long as the trace is valid, or
+//! running. Code that may look at counts (any call: `sys.getrefcount`, the cycle collector, which empties what it finds
+//! nobody to refer to) must not lie in between, unless the value is immortal.
 //!
 //! Runs on the naive recording, before anything else: what is left of the decrefs of unknown objects may run any code.
 
@@ -227,7 +226,7 @@ impl Scan<'_> {
 
     /// Whether nothing can see the reference that the trace took at `start`.
     fn superfluous(&self, trace: &Trace, value: ValueId, start: u32, least: i32) -> bool {
-        if self.is_kept(trace, value) && !self.can_be_cleared(trace, value) {
+        if self.is_immortal(trace, value) {
             return true;
         }
         if self.called > start || self.values[value.index()].looked > start {
@@ -242,10 +241,11 @@ impl Scan<'_> {
         inst.uop == Uop::BoxBool || (inst.uop == Uop::ConstObject && inst.imm != 0)
     }
 
-    /// Whether a constant may be emptied by a collector that finds no reference to it.
-    fn can_be_cleared(&self, trace: &Trace, value: ValueId) -> bool {
+    /// Whether the object's count never changes.
+    fn is_immortal(&self, trace: &Trace, value: ValueId) -> bool {
         let inst = trace.inst(value);
-        inst.uop == Uop::ConstObject && (self.types.can_be_cleared)(inst.imm)
+        inst.uop == Uop::BoxBool
+            || (inst.uop == Uop::ConstObject && inst.imm != 0 && (self.types.is_immortal)(inst.imm))
     }
 
     /// Whether a slot or a container has owned the value since `start`.

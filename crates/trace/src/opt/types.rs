@@ -43,8 +43,6 @@ pub struct HostTypes {
     pub small_int: fn(i64) -> Option<u64>,
     /// Whether the object is immortal, so that its references need not be counted.
     pub is_immortal: fn(u64) -> bool,
-    /// Whether the host's cycle collector could empty a constant object that it finds nobody to refer to.
-    pub can_be_cleared: fn(u64) -> bool,
 }
 
 impl HostTypes {

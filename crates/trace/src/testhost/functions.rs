@@ -325,11 +325,5 @@ pub fn host_types(host: &TestHost) -> HostTypes {
             })
         },
         is_immortal: |object| with_host(|host| host.heap.count(object).is_none()),
-        can_be_cleared: |object| {
-            with_host(|host| {
-                let exact = host.heap.load64(object + layout::OBJECT_TYPE as u64);
-                exact == host.heap.type_address(Type::List)
-            })
-        },
     }
 }
