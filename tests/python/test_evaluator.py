@@ -30,6 +30,30 @@ def set_inside(turns, at, calls):
         double(turn)
 
 
+class Number:
+    def __init__(self, value):
+        self.value = value
+
+    def get(self):
+        return self.value
+
+
+def set_by_callback(turns, at, calls):
+    """C code calls Python code, which sets it, between calls that are followed inside."""
+
+    def key(turn):
+        if turn == at:
+            _testinternalcapi.set_eval_frame_record(calls)
+        return turn
+
+    box, total = Box(), 0
+    for turn in range(turns):
+        total += double(turn)
+        max((turn,), key=key)
+        total += Number(turn).get() + box[turn]
+    return total
+
+
 for _ in range(3):
     print(loop(3000))
 
@@ -52,4 +76,13 @@ else:
     finally:
         _testinternalcapi.set_eval_frame_default()
     print(len(calls), calls[:3], calls[-3:])
+
+    for _ in range(4):
+        set_by_callback(1500, -1, None)
+    calls = []
+    try:
+        total = set_by_callback(1500, 1200, calls)
+    finally:
+        _testinternalcapi.set_eval_frame_default()
+    print(total, len(calls), calls[:5], calls[-5:])
     print(loop(3000))

@@ -111,6 +111,8 @@ api! {
         /// What runs the frames of an interpreter: `eval_frame`, unless PEP 523 was made use of (`Include/internal/pycore_interp.h`;
         /// exported for those who do).
         frame_evaluator = "_PyInterpreterState_GetEvalFrameFunc": fn(*mut u8) -> *const c_void;
+        /// Makes another function run the frames of an interpreter (as above).
+        set_frame_evaluator = "_PyInterpreterState_SetEvalFrameFunc": fn(*mut u8, *const c_void);
         /// New reference to the pending exception, which is cleared (stable ABI since 3.12; dlsym so that 3.11 can load the
         /// extension and be refused by name).
         get_raised = "PyErr_GetRaisedException": fn() -> *mut PyObject;

@@ -141,6 +141,14 @@ impl Thread {
         evaluator != api.eval_frame as *const c_void
     }
 
+    /// A 32-bit word that is 0 as long as nobody else runs the frames: bits 16 to 47 of the evaluator's address, of which a
+    /// function's is never 0 there.
+    #[inline]
+    pub fn foreign_evaluator_address(self) -> *const u32 {
+        let offset = layout().interpreter.eval_frame;
+        self.interpreter().wrapping_add(offset + 2).cast()
+    }
+
     /// How many more nested Python calls are allowed.
     #[inline]
     pub fn py_recursion_remaining(self) -> i32 {

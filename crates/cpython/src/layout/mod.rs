@@ -158,6 +158,8 @@ pub struct InterpreterLayout {
     pub monitors: usize,
     /// `monitoring_tool_names`: 8 objects.
     pub monitoring_tool_names: usize,
+    /// `eval_frame`: who runs the frames (PEP 523); null for the interpreter itself.
+    pub eval_frame: usize,
     /// Head of the free list of floats, linked through `ob_type`.
     pub float_free_list: usize,
     /// i32, length of that list.

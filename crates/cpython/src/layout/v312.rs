@@ -33,6 +33,7 @@ pub(super) const LAYOUT: Layout = Layout {
         threads: 72,
         monitors: 381744,
         monitoring_tool_names: 382872,
+        eval_frame: 1744,
         float_free_list: 267416,
         float_free_count: 267408,
         gc_count: 156,

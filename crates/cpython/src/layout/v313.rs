@@ -33,6 +33,7 @@ pub(super) const LAYOUT: Layout = Layout {
         threads: 7344,
         monitors: 193136,
         monitoring_tool_names: 194264,
+        eval_frame: 8472,
         float_free_list: 10960,
         float_free_count: 10952,
         gc_count: 7444,

@@ -70,6 +70,7 @@ impl Recorder<'_> {
                 return Ok(false);
             };
             self.guard_identity(call.callable)?;
+            self.guard_evaluator()?;
             return self.inline(call, followed, Through::Nothing);
         }
         if exact == self.types.method {
@@ -103,6 +104,7 @@ impl Recorder<'_> {
         self.guard_type(call.callable, self.types.method)?;
         let bound = self.emit(Uop::LoadObject, &[call.callable], fields.function as u64)?;
         self.guard_identity(bound)?;
+        self.guard_evaluator()?;
         let own = self.emit(Uop::LoadObject, &[call.callable], fields.self_object as u64)?;
         self.fact_mut(own).not_null = true;
         self.inline(call, followed, Through::Method(own))
@@ -143,6 +145,7 @@ impl Recorder<'_> {
             self.next()?;
             return Ok(true);
         };
+        self.guard_evaluator()?;
         let made = self.leaf(Uop::LeafObject1, Helper::NewInstance, &[call.callable])?;
         self.fact_mut(made).not_null = true;
         self.inline(call, followed, Through::Class(made))
@@ -186,7 +189,25 @@ impl Recorder<'_> {
         })
     }
 
-    /// Enters a function. Its identity has been guarded.
+    /// Before a call is followed: leave if somebody else wants to run the frames (PEP 523).
+    fn guard_evaluator(&mut self) -> Result<(), Stop> {
+        if self.evaluator_guarded {
+            return Ok(());
+        }
+        let snapshot = self.snapshot_for(Reason::InvalidExit);
+        let word = self.thread.foreign_evaluator_address();
+        let word = word.expose_provenance() as u64;
+        if self
+            .attempt_at(Uop::GuardValid, &[], word, snapshot)?
+            .is_none()
+        {
+            return Err(self.abort(Reason::WorldChanged));
+        }
+        self.evaluator_guarded = true;
+        Ok(())
+    }
+
+    /// Enters a function. Its identity has been guarded, and that the interpreter itself runs the frames.
     fn inline(&mut self, call: &Call, followed: Followed, through: Through) -> Result<bool, Stop> {
         let Followed {
             address,
@@ -379,6 +400,7 @@ impl Recorder<'_> {
             return Ok(false);
         };
         self.rely_on(method, &function);
+        self.guard_evaluator()?;
         self.committed = true;
         let value = self.kept_constant(method)?;
         self.take_reference(value)?;

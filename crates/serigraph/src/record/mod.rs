@@ -110,6 +110,8 @@ struct Recorder<'a> {
     committed: bool,
     /// The current instruction (or the one before, at a boundary) may have run unknown code.
     escaped: bool,
+    /// No unknown code has run since it was guarded that the interpreter itself runs the frames.
+    evaluator_guarded: bool,
     /// A back edge has been taken.
     poll_due: bool,
     /// Counts changes to containers.
@@ -181,6 +183,7 @@ pub unsafe fn record(request: Request<'_>) -> Recording {
         current: SnapshotId::NONE,
         committed: false,
         escaped: false,
+        evaluator_guarded: false,
         poll_due: false,
         epoch: 0,
         dependencies: Vec::new(),

@@ -136,6 +136,7 @@ impl Recorder<'_> {
         {
             return Err(self.abort(Reason::WorldChanged));
         }
+        self.evaluator_guarded = false;
         let snapshot = self.snapshot_for(Reason::InvalidExit);
         let word = self.valid_word.expose_provenance() as u64;
         let mut guards = vec![(Uop::GuardValid, word), (Uop::GuardNoFrameObject, 0)];

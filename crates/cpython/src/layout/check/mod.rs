@@ -45,6 +45,7 @@ pub fn run(candidate: &mut Runtime) -> Result<(), CheckError> {
     }
     state::threads(candidate)?;
     state::eval_breaker(candidate)?;
+    candidate.layout.interpreter.eval_frame = state::find_frame_evaluator(candidate)?;
     candidate.float_free_list = state::find_float_free_list(candidate);
     Ok(())
 }

@@ -156,6 +156,31 @@ pub(super) fn eval_breaker(runtime: &Runtime) -> Result<(), CheckError> {
     holds("eval_breaker", "to show a pending call", pending)
 }
 
+/// Whoever runs the frames instead of the interpreter is named in its state. The field moves with patch releases, so it is
+/// looked for near where it should be. No frame is run meanwhile.
+pub(super) fn find_frame_evaluator(runtime: &Runtime) -> Result<usize, CheckError> {
+    const NEAR: usize = 4096;
+    unsafe extern "C" fn nobody() {}
+    let (interpreter, api) = (interpreter(), &runtime.api);
+    let expected = runtime.layout.interpreter.eval_frame;
+    let other = nobody as *const c_void;
+    // SAFETY: the GIL is held; the evaluator is put back before a frame can be run.
+    let shown = unsafe {
+        let before = (api.frame_evaluator)(interpreter.cast_mut());
+        (api.set_frame_evaluator)(interpreter.cast_mut(), other);
+        let shown = std::iter::once(expected)
+            .chain((expected.saturating_sub(NEAR)..expected + NEAR).step_by(8))
+            .find(|&offset| field::<*const c_void>(interpreter, offset) == other);
+        (api.set_frame_evaluator)(interpreter.cast_mut(), before);
+        shown.filter(|&offset| field::<*const c_void>(interpreter, offset) != other)
+    };
+    shown.ok_or_else(|| CheckError {
+        check: "interpreter.eval_frame",
+        expected: format!("the frame evaluator near offset {expected}"),
+        found: String::from("it nowhere"),
+    })
+}
+
 /// The list of free floats: where the last float freed is the head. It moves with patch releases and build options, so it is
 /// looked for near where it should be, and without it floats are made by the C API.
 pub(super) fn find_float_free_list(runtime: &Runtime) -> Option<FloatFreeList> {
