@@ -5,6 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use serigraph_trace::ir::End;
 use serigraph_trace::opt::{Passes, optimise_linear, optimise_loop};
+use serigraph_trace::ownership::comes_round;
 use serigraph_trace::parse::parse;
 use serigraph_trace::testhost::TestHost;
 use serigraph_trace::testhost::functions::host_types;
@@ -30,11 +31,13 @@ fuzz_target!(|input: (u8, &str)| {
     let mut host = TestHost::new(0);
     let types = host_types(&host);
     let passes = Passes::parse(PASSES[usize::from(choice) % PASSES.len()]).expect("known passes");
-    // A loop ends where it began: with as much on the stack.
+    // A loop ends where it began: with as much on the stack, and everything in memory.
     let is_loop = match trace.end {
         End::Exit(header) if !header.is_none() => {
             let frames = trace.frames(header);
-            frames.len() == 1 && frames[0].top == trace.entry_top
+            frames.len() == 1
+                && frames[0].top == trace.entry_top
+                && comes_round(&trace, header).is_ok()
         }
         _ => false,
     };

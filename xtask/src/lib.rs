@@ -5,6 +5,7 @@ use std::process::Command;
 
 pub mod bench;
 pub mod conformance;
+pub mod environment;
 pub mod fuzz;
 pub mod interpreters;
 pub mod packages;
@@ -13,6 +14,16 @@ pub mod scratch;
 pub mod seeds;
 pub mod soak;
 pub mod tools;
+
+/// How a comparison ended that could be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Ending {
+    /// No differences.
+    Same,
+    /// What differs.
+    Different(String),
+}
 
 /// Builds packages for release; returns the folder of the programs.
 pub fn build_release(root: &Path, packages: &[&str]) -> Result<PathBuf, String> {

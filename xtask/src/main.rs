@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lexopt::prelude::*;
-use xtask::{bench, build_release, conformance, fuzz, packages, seeds, soak, tools};
+use xtask::{Ending, bench, build_release, conformance, fuzz, packages, seeds, soak, tools};
 
 const HELP: &str = "\
 usage: cargo xtask COMMAND
@@ -23,25 +23,34 @@ usage: cargo xtask COMMAND
   packages       run the own tests of packages without and with Serigraph (packages --help)
   bless          accept what the text tests of the crates print now
   listing        say where the listing of the stencils is
+
+The exit code is 1 where differences are found, 2 where a command cannot be carried out.
 ";
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(text) => {
+        Ok(Ending::Same) => ExitCode::SUCCESS,
+        Ok(Ending::Different(text)) => {
             eprintln!("xtask: {text}");
             ExitCode::FAILURE
+        }
+        Err(text) => {
+            eprintln!("xtask: {text}");
+            ExitCode::from(2)
         }
     }
 }
 
-fn run() -> Result<(), String> {
+fn run() -> Result<Ending, String> {
     let mut arguments = lexopt::Parser::from_env();
     let command = match arguments.next().map_err(text)? {
         Some(Value(command)) => command,
+        Some(Long(option)) if option != "help" => {
+            return Err(format!("there is no option --{option}\n{HELP}"));
+        }
         _ => {
             print!("{HELP}");
-            return Ok(());
+            return Ok(Ending::Same);
         }
     };
     match command.to_str().unwrap_or_default() {
@@ -50,18 +59,18 @@ fn run() -> Result<(), String> {
         "fuzz" => fuzz_command(&mut arguments),
         "seeds" => {
             println!("{} traces", seeds::write(root()?)?);
-            Ok(())
+            Ok(Ending::Same)
         }
         "soak" => soak_command(&mut arguments),
         "tools" => tools_command(&mut arguments),
         "packages" => packages_command(&mut arguments),
-        "bless" => bless(),
-        "listing" => listing(),
+        "bless" => bless().map(|()| Ending::Same),
+        "listing" => listing().map(|()| Ending::Same),
         other => Err(format!("there is no command {other:?}\n{HELP}")),
     }
 }
 
-fn bench_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+fn bench_command(arguments: &mut lexopt::Parser) -> Result<Ending, String> {
     let mut options = bench::Options::default();
     let mut words: Vec<OsString> = Vec::new();
     while let Some(argument) = arguments.next().map_err(text)? {
@@ -77,7 +86,7 @@ fn bench_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
             Long("against") => options.against = Some(path(arguments)?),
             Long("help") => {
                 print!("{}", bench::HELP);
-                return Ok(());
+                return Ok(Ending::Same);
             }
             other => return Err(text(other.unexpected())),
         }
@@ -90,7 +99,7 @@ fn bench_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
                 "{}",
                 bench::compare(Path::new(&words[1]), Path::new(&words[2]))?
             );
-            Ok(())
+            Ok(Ending::Same)
         }
         (Some(what), 1) => bench::run(what, &options),
         _ => Err(format!("what is to be measured?\n{}", bench::HELP)),
@@ -110,7 +119,7 @@ fn peer(arguments: &mut lexopt::Parser) -> Result<(String, PathBuf), String> {
 }
 
 /// Compares the interpreter's test suite without and with Serigraph.
-fn conformance_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+fn conformance_command(arguments: &mut lexopt::Parser) -> Result<Ending, String> {
     let mut options = conformance::Options::default();
     while let Some(argument) = arguments.next().map_err(text)? {
         match argument {
@@ -135,7 +144,7 @@ fn conformance_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
             Long("keep") => options.keep = true,
             Long("help") => {
                 print!("{}", conformance::HELP);
-                return Ok(());
+                return Ok(Ending::Same);
             }
             other => return Err(text(other.unexpected())),
         }
@@ -154,7 +163,7 @@ fn built_in_target() -> Result<(PathBuf, PathBuf), String> {
     Ok((built, target))
 }
 
-fn fuzz_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+fn fuzz_command(arguments: &mut lexopt::Parser) -> Result<Ending, String> {
     let (mut python, mut minutes, mut seed, mut jobs) = (None, 1, None, None);
     while let Some(argument) = arguments.next().map_err(text)? {
         match argument {
@@ -162,6 +171,12 @@ fn fuzz_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
             Long("minutes") => minutes = number(arguments)?,
             Long("seed") => seed = Some(number(arguments)?),
             Long("jobs") => jobs = Some(number(arguments)?),
+            Long("help") => {
+                println!(
+                    "usage: cargo xtask fuzz [--minutes N] [--seed N] [--jobs N] [--python PATH]"
+                );
+                return Ok(Ending::Same);
+            }
             other => return Err(text(other.unexpected())),
         }
     }
@@ -177,12 +192,16 @@ fn fuzz_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
 }
 
 /// Makes and drops code and looks at memory.
-fn soak_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+fn soak_command(arguments: &mut lexopt::Parser) -> Result<Ending, String> {
     let (mut python, mut minutes) = (None, 2.0);
     while let Some(argument) = arguments.next().map_err(text)? {
         match argument {
             Long("python") => python = Some(path(arguments)?),
             Long("minutes") => minutes = number(arguments)?,
+            Long("help") => {
+                println!("usage: cargo xtask soak [--minutes N] [--python PATH]");
+                return Ok(Ending::Same);
+            }
             other => return Err(text(other.unexpected())),
         }
     }
@@ -194,7 +213,7 @@ fn soak_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
 }
 
 /// Runs other people's tools and packages.
-fn tools_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+fn tools_command(arguments: &mut lexopt::Parser) -> Result<Ending, String> {
     let (mut python, mut only) = (None, Vec::new());
     while let Some(argument) = arguments.next().map_err(text)? {
         match argument {
@@ -202,7 +221,7 @@ fn tools_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
             Long("only") => only = names(arguments)?,
             Long("help") => {
                 print!("{}", tools::HELP);
-                return Ok(());
+                return Ok(Ending::Same);
             }
             other => return Err(text(other.unexpected())),
         }
@@ -212,7 +231,7 @@ fn tools_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
 }
 
 /// Runs the own tests of packages.
-fn packages_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
+fn packages_command(arguments: &mut lexopt::Parser) -> Result<Ending, String> {
     let mut options = packages::Options::default();
     while let Some(argument) = arguments.next().map_err(text)? {
         match argument {
@@ -221,7 +240,7 @@ fn packages_command(arguments: &mut lexopt::Parser) -> Result<(), String> {
             Long("threshold") => options.threshold = Some(number(arguments)?),
             Long("help") => {
                 print!("{}", packages::HELP);
-                return Ok(());
+                return Ok(Ending::Same);
             }
             other => return Err(text(other.unexpected())),
         }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::Ending;
 use crate::interpreters::{self, Interpreter, Mode};
 use crate::process;
 
@@ -13,7 +14,7 @@ const ALLOWANCE: u64 = 6 << 20;
 const SMALL_LIMIT: u64 = 256 << 10;
 
 /// Runs the program with each interpreter for so many minutes, half of them with little code memory.
-pub fn run(built: &Path, python: Option<&Path>, minutes: f64) -> Result<(), String> {
+pub fn run(built: &Path, python: Option<&Path>, minutes: f64) -> Result<Ending, String> {
     let mut growing = Vec::new();
     for interpreter in interpreters::supported(&built.join("serigraph"), python)? {
         for limit in [None, Some(SMALL_LIMIT)] {
@@ -38,8 +39,11 @@ pub fn run(built: &Path, python: Option<&Path>, minutes: f64) -> Result<(), Stri
         }
     }
     match growing.is_empty() {
-        true => Ok(()),
-        false => Err(format!("memory grows: {}", growing.join("; "))),
+        true => Ok(Ending::Same),
+        false => Ok(Ending::Different(format!(
+            "memory grows: {}",
+            growing.join("; ")
+        ))),
     }
 }
 

@@ -21,7 +21,7 @@
 //!
 //! References to null are not counted: to the null constant, and to what a guard has found to be null.
 
-use crate::ir::{End, Inst, ParamSource, Trace, ValueId};
+use crate::ir::{End, Inst, ParamSource, SnapshotId, Trace, ValueId};
 use serigraph_uops::{Kind, Uop};
 use std::fmt;
 
@@ -496,6 +496,38 @@ impl State {
     }
 }
 
+/// Whether the recording of one turn of a loop leaves things as the next turn needs them: the memory of f0's slots holds what
+/// the state at its end says, and the trace owns nothing.
+///
+/// # Errors
+/// What is wrong at the end, or ownership before it.
+pub fn comes_round(trace: &Trace, header: SnapshotId) -> Result<()> {
+    let end = trace.insts.len();
+    let state = State::at(trace, end)?;
+    if let Some((value, count)) = state.all_owned().find(|&(v, _)| !state.is_null(v)) {
+        return error(
+            end,
+            format!("the trace owns {count} references to {value} where the loop comes round"),
+        );
+    }
+    let Some(frame) = trace.frames(header).first() else {
+        return error(end, String::from("the loop has no frame"));
+    };
+    for entry in trace.slots(frame) {
+        let memory = state.slot(entry.slot);
+        if !matches!(memory, SlotMemory::Holds(held) if same_value(trace, held, entry.value)) {
+            return error(
+                end,
+                format!(
+                    "slot {} is {}, and its memory {memory:?}, where the loop comes round",
+                    entry.slot, entry.value
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
 struct Carried {
     phi: ValueId,
     initial: ValueId,
@@ -593,5 +625,44 @@ impl BodyEffects {
                 })
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::parse;
+
+    fn round(end: &str) -> Result<()> {
+        let text = format!(
+            "trace root locals 1 top 1
+  v0: object = load_slot 0
+  v1: float = unbox_float v0
+  v2: float = float_add v1, v1
+  v3: object = box_float v2 @s0
+{end}end exit s1
+s0: [f0 ip=1 top=1 0=v0]
+s1: [f0 ip=2 top=1 0=v3]
+"
+        );
+        let trace = parse(&text).expect("a trace");
+        let End::Exit(header) = trace.end else {
+            unreachable!("the trace ends with an exit")
+        };
+        comes_round(&trace, header)
+    }
+
+    #[test]
+    fn a_turn_ends_with_everything_in_memory() {
+        assert_eq!(round("  store_slot v3, v0, 0\n  decref_plain v0\n"), Ok(()));
+        assert!(round("").is_err(), "the new value is not stored");
+        assert!(
+            round("  store_slot v3, v0, 0\n").is_err(),
+            "the old value is not released"
+        );
+        assert!(
+            round("  decref_plain v3\n").is_err(),
+            "the slot has another value"
+        );
     }
 }

@@ -8,11 +8,11 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 
-use super::environment::{Environment, Versions};
 use super::kernels::{Sample, programs, sample_with};
 use super::results::{Row, Verdict};
 use super::statistics::{geometric_mean, median};
 use super::{Measured, Options, Setup, brief, time};
+use crate::environment::{Environment, Versions};
 use crate::interpreters::Interpreter;
 use crate::process;
 
@@ -31,7 +31,7 @@ pub fn measure(
     interpreter: &Interpreter,
     options: &Options,
 ) -> Result<Measured, String> {
-    let environment = Environment::of(setup, "apps", interpreter)?;
+    let environment = setup.environment("apps", interpreter)?;
     let wheel = environment.build_wheel(&setup.root, &setup.bench)?;
     environment.install_wheel(&wheel)?;
     println!(
@@ -191,7 +191,7 @@ fn once(environment: &Environment, side: bool, file: &Path) -> Result<f64, Strin
         false => Err(format!(
             "{}: {}",
             outcome.ending(),
-            super::environment::last_lines(&outcome, 3)
+            crate::environment::last_lines(&outcome, 3)
         )),
     }
 }

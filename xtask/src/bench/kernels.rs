@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::environment::last_lines;
 use super::results::{Row, Verdict};
 use super::statistics::{Estimate, geometric_mean, median};
 use super::{Measured, Options, Setup, brief, time};
+use crate::environment::last_lines;
 use crate::interpreters::{Interpreter, Mode};
 use crate::process;
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::environment::last_lines;
 use super::kernels::{sample, wanted};
 use super::statistics::median;
 use super::{Options, Setup};
+use crate::environment::last_lines;
 use crate::interpreters::{Interpreter, Mode};
 use crate::process;
 

@@ -9,7 +9,6 @@ mod charts;
 mod cold;
 mod compile;
 mod compiled;
-mod environment;
 mod instructions;
 mod kernels;
 mod lock;
@@ -27,6 +26,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::Ending;
+use crate::environment::Environment;
 use crate::interpreters::{self, Interpreter};
 use results::{Results, Row, Verdict};
 
@@ -103,6 +104,12 @@ impl Setup {
     fn results(&self) -> PathBuf {
         self.root.join("benchmarks/results")
     }
+
+    /// The environment of that name of an interpreter; made when there is none.
+    fn environment(&self, name: &str, interpreter: &Interpreter) -> Result<Environment, String> {
+        let folder = self.bench.join(format!("{name}-{}", interpreter.version()));
+        Environment::of(folder, interpreter)
+    }
 }
 
 /// What was measured with one interpreter.
@@ -126,7 +133,7 @@ impl From<Value> for Measured {
 }
 
 /// Measures, prints a table for each interpreter and writes the result file with its table and charts.
-pub fn run(what: &str, options: &Options) -> Result<(), String> {
+pub fn run(what: &str, options: &Options) -> Result<Ending, String> {
     type Measure = fn(&Setup, &Interpreter, &Options) -> Result<Measured, String>;
     let measure: Measure = match what {
         "pyperformance" => pyperformance::measure,
@@ -146,7 +153,7 @@ pub fn run(what: &str, options: &Options) -> Result<(), String> {
         "threshold" => |setup, interpreter, options| {
             threshold::measure(setup, interpreter, options).map(Into::into)
         },
-        "report" => return report::write(&root()?),
+        "report" => return report::write(&root()?).map(|()| Ending::Same),
         _ => return Err(format!("there is no benchmark {what:?}\n{HELP}")),
     };
     let older = options.against.as_deref().map(Results::read).transpose()?;
@@ -170,7 +177,7 @@ pub fn run(what: &str, options: &Options) -> Result<(), String> {
     if let Some(older) = older {
         print!("{}", against::compare(&older, &results));
     }
-    wrong(&results)
+    Ok(wrong(&results))
 }
 
 /// Measures one kernel with one interpreter as `kernels` does, for the tests: nothing is built, the native
@@ -210,8 +217,8 @@ pub fn compare(older: &Path, newer: &Path) -> Result<String, String> {
     ))
 }
 
-/// An error that names the benchmarks with a wrong result.
-fn wrong(results: &Results) -> Result<(), String> {
+/// Names the benchmarks with a wrong result.
+fn wrong(results: &Results) -> Ending {
     let rows = results
         .rows
         .iter()
@@ -221,8 +228,8 @@ fn wrong(results: &Results) -> Result<(), String> {
         .map(|(version, row)| format!("{} on {version}", row.name))
         .collect();
     match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(format!("results differ: {}", wrong.join(", "))),
+        true => Ending::Same,
+        false => Ending::Different(format!("results differ: {}", wrong.join(", "))),
     }
 }
 
@@ -278,4 +285,20 @@ fn time(seconds: f64) -> String {
         s if s < 1.0 => format!("{:.2} ms", s * 1e3),
         s => format!("{s:.2} s"),
     }
+}
+
+/// What is installed for the applications, the peers and pyperformance itself.
+#[cfg(test)]
+pub(crate) fn requirements() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benchmarks/apps");
+    let mut wanted: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("programs") {
+        let words = apps::requirements(&entry.expect("a program").path()).expect("a text");
+        wanted.extend(words.into_iter().filter(|word| !word.starts_with("--")));
+    }
+    let packages = peers::PACKAGES.iter().flat_map(|(_, all)| all.split(' '));
+    wanted.extend(packages.map(str::to_owned));
+    let base = pyperformance::PYPERFORMANCE.iter();
+    wanted.extend(base.map(|package| (*package).to_owned()));
+    wanted
 }

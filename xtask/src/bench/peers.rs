@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::environment::{Environment, Versions, last_lines};
 use super::kernels::{Sample, sample, sample_with, wanted};
 use super::statistics::{geometric_mean, median};
 use super::{Measured, Options, Setup};
+use crate::environment::{Environment, Versions, last_lines};
 use crate::interpreters::{Interpreter, Mode};
 use crate::process;
 
@@ -196,10 +196,12 @@ fn peers(
     }
     for &(name, packages) in PACKAGES {
         let packages: Vec<String> = packages.split(' ').map(str::to_owned).collect();
-        let environment = Environment::of(setup, name, interpreter).and_then(|environment| {
-            environment.install(&packages, Versions::Pinned)?;
-            Ok(environment)
-        });
+        let environment = setup
+            .environment(name, interpreter)
+            .and_then(|environment| {
+                environment.install(&packages, Versions::Pinned)?;
+                Ok(environment)
+            });
         match environment {
             Ok(environment) => peers.push((name.into(), Peer::Package(environment, name))),
             Err(cause) => println!("{name} cannot be installed: {cause}"),

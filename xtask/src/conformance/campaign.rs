@@ -11,6 +11,7 @@ use std::{fs, thread};
 use serde_json::{Value, json};
 
 use super::{PASSES, Run, Setting, differences, exclusions, modules, run as run_module};
+use crate::Ending;
 use crate::interpreters::{self, Interpreter, Mode};
 
 /// What `cargo xtask conformance --help` prints.
@@ -138,13 +139,17 @@ impl Verdict {
 }
 
 /// Runs the suite; `built` is the folder of the programs, `target` where to keep what is found.
-pub fn run(built: &Path, target: &Path, options: &Options) -> Result<(), String> {
+pub fn run(built: &Path, target: &Path, options: &Options) -> Result<Ending, String> {
     let settings = options.settings()?;
     let store = Store::open(built, target, options)?;
     let mut different = 0;
     for interpreter in interpreters::supported(&store.serigraph, options.python.as_deref())? {
+        let all = modules(&interpreter)?;
+        if let Some(unknown) = options.only.iter().find(|&name| !all.contains(name)) {
+            return Err(format!("{interpreter} has no module {unknown:?} of tests"));
+        }
         let names = match options.only.is_empty() {
-            true => modules(&interpreter)?,
+            true => all,
             false => options.only.clone(),
         };
         println!("{interpreter}: {} modules", names.len());
@@ -165,8 +170,8 @@ pub fn run(built: &Path, target: &Path, options: &Options) -> Result<(), String>
         different += summary(&interpreter, &found);
     }
     match different {
-        0 => Ok(()),
-        _ => Err(format!("{different} runs differ")),
+        0 => Ok(Ending::Same),
+        _ => Ok(Ending::Different(format!("{different} runs differ"))),
     }
 }
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::Ending;
 use crate::interpreters::{self, Interpreter, Mode};
 use crate::process::{self, Outcome};
 use crate::scratch::Scratch;
@@ -58,7 +59,7 @@ pub struct Report {
 }
 
 /// Compares programs until the time is over; every difference found is printed and kept as a file, made small.
-pub fn run(root: &Path, options: &Options) -> Result<(), String> {
+pub fn run(root: &Path, options: &Options) -> Result<Ending, String> {
     let built = crate::build_release(root, &["serigraph"])?;
     let serigraph = built.join("serigraph");
     let interpreters = interpreters::supported(&serigraph, options.python.as_deref())?;
@@ -106,11 +107,11 @@ pub fn run(root: &Path, options: &Options) -> Result<(), String> {
         tried as f64 / minutes
     );
     match different {
-        0 => Ok(()),
-        _ => Err(format!(
+        0 => Ok(Ending::Same),
+        _ => Ok(Ending::Different(format!(
             "programs that differ are in {}",
             failures.display()
-        )),
+        ))),
     }
 }
 

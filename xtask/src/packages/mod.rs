@@ -7,11 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::Ending;
 use crate::conformance::{Outcomes, collect, differences};
+use crate::environment::Environment;
 use crate::interpreters::{self, Interpreter, Mode};
 use crate::process;
 use crate::scratch::Scratch;
-use crate::tools::environment;
 
 /// What `cargo xtask packages --help` prints.
 pub const HELP: &str = "\
@@ -38,6 +39,12 @@ const BESIDES: &[&str] = &["pytest", "hypothesis"];
 
 const LIMIT: Duration = Duration::from_secs(3600);
 
+/// What is installed.
+pub(crate) fn names() -> Vec<&'static str> {
+    let tested = PACKAGES.iter().map(|(name, _)| *name);
+    tested.chain(BESIDES.iter().copied()).collect()
+}
+
 /// What to run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -53,25 +60,22 @@ pub struct Options {
 ///
 /// # Errors
 /// A package that is unknown, an environment that cannot be made, a test whose outcome differs.
-pub fn run(built: &Path, target: &Path, options: &Options) -> Result<(), String> {
-    let names: Vec<&str> = PACKAGES.iter().map(|(name, _)| *name).collect();
-    if let Some(unknown) = options.only.iter().find(|o| !names.contains(&o.as_str())) {
+pub fn run(built: &Path, target: &Path, options: &Options) -> Result<Ending, String> {
+    let known: Vec<&str> = PACKAGES.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = options.only.iter().find(|o| !known.contains(&o.as_str())) {
         return Err(format!(
             "there is no package {unknown:?} among {}",
-            names.join(", ")
+            known.join(", ")
         ));
     }
     let serigraph = built.join("serigraph");
-    let wanted: Vec<&str> = names.iter().chain(BESIDES).copied().collect();
     let with = Mode::On(Some(options.threshold.unwrap_or(2)));
     let mut different = 0;
     for base in interpreters::supported(&serigraph, options.python.as_deref())? {
         let folder = target.join("packages").join(base.version());
-        let python = environment(&base, &folder, &wanted)?;
-        let interpreter = interpreters::supported(&serigraph, Some(&python))?
-            .into_iter()
-            .next()
-            .ok_or("the environment has no interpreter")?;
+        let environment = Environment::of(folder, &base)?;
+        environment.install_names(&names())?;
+        let interpreter = environment.interpreter(&serigraph)?;
         println!("{base}");
         for (name, parts) in PACKAGES {
             if !options.only.is_empty() && !options.only.iter().any(|o| o == name) {
@@ -86,8 +90,8 @@ pub fn run(built: &Path, target: &Path, options: &Options) -> Result<(), String>
         }
     }
     match different {
-        0 => Ok(()),
-        _ => Err(format!("{different} tests differ")),
+        0 => Ok(Ending::Same),
+        _ => Ok(Ending::Different(format!("{different} tests differ"))),
     }
 }
 

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::Ending;
+use crate::environment::Environment;
 use crate::interpreters::{self, Interpreter, Mode};
 use crate::process;
 use crate::scratch::Scratch;
@@ -31,6 +33,9 @@ const PROGRAMS: &[&str] = &[
     "hypothesis",
 ];
 
+/// What is tried in other ways.
+const OTHERS: &[&str] = &["coverage", "pytest", "py-spy", "gdb"];
+
 /// What is installed besides.
 const BESIDES: &[&str] = &["coverage", "pytest", "py-spy", "setuptools"];
 
@@ -49,26 +54,27 @@ pub fn run(
     target: &Path,
     python: Option<&Path>,
     only: &[String],
-) -> Result<(), String> {
+) -> Result<Ending, String> {
+    let names: Vec<&str> = PROGRAMS.iter().chain(OTHERS).copied().collect();
+    if let Some(unknown) = only.iter().find(|o| !names.contains(&o.as_str())) {
+        return Err(format!(
+            "there is no tool {unknown:?} among {}",
+            names.join(", ")
+        ));
+    }
     let serigraph = built.join("serigraph");
     let mut failures = 0;
     for base in interpreters::supported(&serigraph, python)? {
         let folder = target.join("tools").join(base.version());
-        let python = environment(&base, &folder, &[PROGRAMS, BESIDES].concat())?;
-        let inside = interpreters::supported(&serigraph, Some(&python))?;
+        let environment = Environment::of(folder.clone(), &base)?;
+        environment.install_names(&packages())?;
         let bench = Bench {
-            interpreter: inside
-                .into_iter()
-                .next()
-                .ok_or("the environment has no interpreter")?,
+            interpreter: environment.interpreter(&serigraph)?,
             folder,
         };
         println!("{base}");
         let wanted = |name: &&str| only.is_empty() || only.iter().any(|o| o == name);
-        let names = PROGRAMS
-            .iter()
-            .chain(&["coverage", "pytest", "py-spy", "gdb"]);
-        for name in names.copied().filter(wanted) {
+        for name in names.iter().copied().filter(wanted) {
             match bench.check(name) {
                 Ok(text) => println!("  {name}: {text}"),
                 Err(text) => {
@@ -79,33 +85,16 @@ pub fn run(
         }
     }
     match failures {
-        0 => Ok(()),
-        _ => Err(format!("{failures} tools find differences")),
+        0 => Ok(Ending::Same),
+        _ => Ok(Ending::Different(format!(
+            "{failures} tools find differences"
+        ))),
     }
 }
 
-/// Makes an environment with these packages, if it is not there; returns its interpreter.
-pub(crate) fn environment(
-    base: &Interpreter,
-    folder: &Path,
-    packages: &[&str],
-) -> Result<PathBuf, String> {
-    let python = folder.join("bin/python");
-    let (complete, wanted) = (folder.join("complete"), packages.join(" "));
-    if std::fs::read_to_string(&complete).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
-    }
-    let run = |command: &mut Command| match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{command:?}: {status}")),
-        Err(error) => Err(format!("{command:?}: {error}")),
-    };
-    run(Command::new(&base.path).args(["-m", "venv"]).arg(folder))?;
-    run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"])
-        .args(packages))?;
-    std::fs::write(complete, wanted).map_err(|error| error.to_string())?;
-    Ok(python)
+/// What is installed.
+pub(crate) fn packages() -> Vec<&'static str> {
+    [PROGRAMS, BESIDES].concat()
 }
 
 struct Bench {

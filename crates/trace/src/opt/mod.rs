@@ -39,6 +39,7 @@ pub(crate) use derive::difference;
 pub use types::HostTypes;
 
 use crate::ir::{End, Trace};
+use crate::ownership::comes_round;
 use forward::Forward;
 use serigraph_uops::Reason;
 use survey::Survey;
@@ -168,7 +169,7 @@ fn checked(name: &'static str, trace: &Trace) -> Result<(), Reason> {
 }
 
 /// Makes a loop of the recording of one iteration, from a loop header to the same header, whose state at the end is the
-/// snapshot of its [`End::Exit`].
+/// snapshot of its [`End::Exit`]. It [comes round](comes_round).
 pub fn optimise_loop(mut trace: Trace, types: &HostTypes, passes: Passes) -> Result<Trace, Reason> {
     let End::Exit(header) = trace.end else {
         return Err(Reason::NotLooping);
@@ -176,6 +177,7 @@ pub fn optimise_loop(mut trace: Trace, types: &HostTypes, passes: Passes) -> Res
     if header.is_none() {
         return Err(Reason::NotLooping);
     }
+    debug_assert_eq!(comes_round(&trace, header), Ok(()), "{trace}");
     if passes.has(Pass::Refcount) {
         refcount::run(&mut trace, types);
         checked("refcount", &trace)?;

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::environment::{Environment, Versions, last_lines};
 use super::results::{Row, Verdict};
 use super::statistics::geometric_mean;
 use super::{Measured, Options, Setup, time};
+use crate::environment::{Environment, Versions, last_lines};
 use crate::interpreters::Interpreter;
 use crate::process;
 
@@ -131,7 +131,7 @@ pub fn measure(
     interpreter: &Interpreter,
     options: &Options,
 ) -> Result<Measured, String> {
-    let environment = Environment::of(setup, "pyperformance", interpreter)?;
+    let environment = setup.environment("pyperformance", interpreter)?;
     environment.install(&base(), Versions::Pinned)?;
     let catalogue = catalogue(&environment)?;
     let run = Run::begin(setup, interpreter, options, environment, &catalogue)?;
@@ -383,7 +383,7 @@ impl<'a> Run<'a> {
         {
             return Ok(self.environment.clone());
         }
-        let own = Environment::of(self.setup, &benchmark.name, self.interpreter)?;
+        let own = self.setup.environment(&benchmark.name, self.interpreter)?;
         own.install(&base(), Versions::Pinned)?;
         own.install(&benchmark.requirements, Versions::Given)?;
         own.install_wheel(&self.wheel)?;

@@ -1,4 +1,5 @@
-//! Virtual environments with what is measured: packages from PyPI, and Serigraph as its users install it.
+//! Virtual environments with packages from PyPI, for what is measured and for what is compared, and with Serigraph as its users
+//! install it.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,8 +10,7 @@ use std::{env, fs};
 
 use serde::{Deserialize, Serialize};
 
-use super::Setup;
-use crate::interpreters::{Interpreter, Mode};
+use crate::interpreters::{self, Interpreter, Mode};
 use crate::process::{self, Outcome};
 
 /// Time pip may take: it may have to build packages that have no wheel for the interpreter.
@@ -43,13 +43,12 @@ struct Installed {
 }
 
 impl Environment {
-    /// The environment of that name of an interpreter; made when there is none.
-    pub fn of(setup: &Setup, name: &str, interpreter: &Interpreter) -> Result<Self, String> {
+    /// The environment of an interpreter in a folder; made when there is none.
+    pub fn of(folder: PathBuf, interpreter: &Interpreter) -> Result<Self, String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let environment = Self {
-            folder: setup
-                .bench
-                .join(format!("{name}-{}", interpreter.version())),
-            pins: setup.root.join("benchmarks/constraints.txt"),
+            folder,
+            pins: root.join("benchmarks/constraints.txt"),
         };
         if !environment.python().exists() {
             println!("making {}", environment.folder.display());
@@ -121,6 +120,19 @@ impl Environment {
         let text = serde_json::to_string_pretty(&installed).map_err(|error| error.to_string())?;
         fs::write(&record, text).map_err(|error| error.to_string())?;
         outcome.map_or(Ok(()), Err)
+    }
+
+    /// Installs packages unless they are there, in the pinned versions.
+    pub fn install_names(&self, packages: &[&str]) -> Result<(), String> {
+        let requirements: Vec<String> = packages.iter().map(|&name| name.to_owned()).collect();
+        self.install(&requirements, Versions::Pinned)
+    }
+
+    /// Its interpreter, to be run by a build of Serigraph.
+    pub fn interpreter(&self, serigraph: &Path) -> Result<Interpreter, String> {
+        let inside = interpreters::supported(serigraph, Some(&self.python()))?;
+        let first = inside.into_iter().next();
+        first.ok_or_else(|| String::from("the environment has no interpreter"))
     }
 
     /// What is installed, with versions; without Serigraph.
@@ -213,29 +225,25 @@ pub fn last_lines(outcome: &Outcome, count: usize) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::{apps, peers, pyperformance};
     use super::*;
+    use crate::{bench, packages, tools};
 
     #[test]
     fn every_package_that_is_asked_for_is_pinned() {
         let benchmarks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benchmarks");
         let pins = fs::read_to_string(benchmarks.join("constraints.txt")).expect("pins");
         let pins: BTreeSet<String> = pins.lines().map(str::to_lowercase).collect();
-        let mut wanted: Vec<String> = Vec::new();
-        for entry in fs::read_dir(benchmarks.join("apps")).expect("programs") {
-            let words = apps::requirements(&entry.expect("a program").path()).expect("a text");
-            wanted.extend(words.into_iter().filter(|word| !word.starts_with("--")));
-        }
-        let packages = peers::PACKAGES.iter().flat_map(|(_, all)| all.split(' '));
-        wanted.extend(packages.map(str::to_owned));
-        wanted.extend(
-            pyperformance::PYPERFORMANCE
-                .iter()
-                .map(|package| (*package).to_owned()),
-        );
+        let wanted = bench::requirements();
         for package in &wanted {
             assert!(
                 pins.contains(&package.to_lowercase()),
+                "{package} is not among the pins"
+            );
+        }
+        for package in tools::packages().iter().chain(&packages::names()) {
+            let named = format!("{package}==");
+            assert!(
+                pins.iter().any(|pin| pin.starts_with(&named)),
                 "{package} is not among the pins"
             );
         }
