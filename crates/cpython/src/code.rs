@@ -2,7 +2,9 @@
 
 use std::slice;
 
-use crate::bytecode::{Adaptive, BadCode, CodeParts, Instruction, ValidatedCode};
+use crate::bytecode::{
+    Adaptive, BadCode, CodeParts, Instruction, Jump, ValidatedCode, is_specialised,
+};
 use crate::exception_table::{Handler, Handlers};
 use crate::ffi::{self, PyObject};
 use crate::memory::read;
@@ -245,6 +247,24 @@ impl CodeRef {
                 (instruction.next - first) as usize,
             )
         }
+    }
+
+    /// Whether the interpreter has run this code too seldom to have tried to specialise the first instruction that it could:
+    /// it does so the second time. Code that begins with a jump says nothing.
+    pub fn is_warming_up(self, units: &ValidatedCode) -> bool {
+        // `adaptive_counter_warmup` (Include/internal/pycore_code.h in 3.12, pycore_backoff.h in 3.13): a value of 1 above four
+        // bits of backoff, 1 too, which no counter has later.
+        const VALUE: u16 = 1;
+        const BACKOFF: u16 = 1;
+        let minor = minor();
+        let first = units.instructions().iter().find(|instruction| {
+            instruction.opcode.jump() != Jump::None || is_specialised(minor, instruction.opcode)
+        });
+        let Some(first) = first else { return false };
+        first.opcode.jump() == Jump::None
+            && self.adaptive(first.op_at) == Some(Adaptive::Base(first.opcode))
+            && (self.cache(first).first())
+                .is_some_and(|counter| counter & 15 == BACKOFF && counter >> 4 <= VALUE)
     }
 
     /// `co_code`: de-specialised, de-instrumented bytes. `None` = an exception is set (no memory).

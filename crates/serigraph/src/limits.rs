@@ -34,6 +34,8 @@ pub struct Limits {
     pub trace_uops: usize,
     /// Functions inlined inside one another.
     pub inline_depth: usize,
+    /// Whether functions are followed inside that the interpreter has not run often enough to specialise them.
+    pub follow_unspecialised: bool,
     /// Machine code and its data, in bytes.
     pub code_bytes: usize,
 }
@@ -54,6 +56,7 @@ impl Default for Limits {
             stack_left: 256 << 10,
             trace_uops: 6000,
             inline_depth: 12,
+            follow_unspecialised: false,
             code_bytes: 64 << 20,
         }
     }
@@ -61,13 +64,14 @@ impl Default for Limits {
 
 impl Limits {
     /// The limits when the user asks for headers to be compiled after `threshold` back edges: with a low threshold, meant
-    /// for tests, exits get hot as early.
+    /// for tests, exits get hot as early, and much is recorded before the interpreter has specialised it.
     pub fn with_threshold(threshold: u32) -> Limits {
         let shipped = Limits::default();
         Limits {
             hot_header: threshold,
             hot_exit: shipped.hot_exit.min(threshold),
             rest_events: shipped.rest_events.min(threshold.saturating_mul(16)),
+            follow_unspecialised: threshold < shipped.hot_exit,
             ..shipped
         }
     }

@@ -152,10 +152,10 @@ pub unsafe fn record(
 ) -> Option<Recording> {
     let checked = validated(code)?;
     let address = thread.as_ptr().addr();
-    let (max_uops, max_inline_depth) = state::with(|s| {
+    let limits = state::with(|s| {
         s.stats.recordings += 1;
         s.recording.push(address);
-        (s.options.limits.trace_uops, s.options.limits.inline_depth)
+        s.options.limits.clone()
     });
     let world = EngineWorld::new(thread, frame, code, &start);
     let request = Request {
@@ -164,8 +164,9 @@ pub unsafe fn record(
         code,
         units: checked,
         start,
-        max_uops,
-        max_inline_depth,
+        max_uops: limits.trace_uops,
+        max_inline_depth: limits.inline_depth,
+        follow_unspecialised: limits.follow_unspecialised,
         valid_word: valid.address(),
         turns,
         world: &world,

@@ -200,6 +200,16 @@ pub fn adaptive(arguments: &[*mut PyObject]) -> Result<Owned, String> {
     Ok(list(forms))
 }
 
+/// `warming_up(code)`: whether it has run too seldom to be specialised.
+pub fn warming_up(arguments: &[*mut PyObject]) -> Result<Owned, String> {
+    let code = code_of(arguments[0])?;
+    let valid = code
+        .validate()
+        .map_err(|()| String::from("no memory"))?
+        .map_err(|refusal| refusal.to_string())?;
+    Ok(int(code.is_warming_up(&valid).into()))
+}
+
 /// `validate_time(code)`: nanoseconds of the quickest of many validations.
 pub fn validate_time(arguments: &[*mut PyObject]) -> Result<Owned, String> {
     let code = code_of(arguments[0])?;

@@ -41,6 +41,7 @@ const FUNCTIONS: &[(&str, Body)] = &[
     ("watch", events::watch),
     ("unwatch", events::unwatch),
     ("adaptive", inspect::adaptive),
+    ("warming_up", inspect::warming_up),
     ("heap", inspect::heap),
     ("validate_time", inspect::validate_time),
     ("wait_pending", inspect::wait_pending),

@@ -8,7 +8,8 @@ mod validate;
 pub use effect::{StackEffect, stack_effect};
 pub use opcode::{Jump, Opcode, Operand};
 pub use specialized::{
-    Adaptive, Specialized, has_back_edge, instrumented_number, instrumented_numbers, next_back_edge,
+    Adaptive, Specialized, has_back_edge, instrumented_number, instrumented_numbers,
+    is_specialised, next_back_edge,
 };
 pub use validate::{BadCode, CodeParts, ValidatedCode};
 

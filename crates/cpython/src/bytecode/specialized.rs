@@ -220,6 +220,14 @@ impl Specialized {
     }
 }
 
+/// Whether the interpreter has specialised forms of an opcode in a version, and counts in its first cache when to try them.
+pub fn is_specialised(minor: Minor, opcode: Opcode) -> bool {
+    opcode.caches(minor) > 0
+        && Specialized::ALL
+            .iter()
+            .any(|form| form.base() == opcode && form.number(minor).is_some())
+}
+
 /// Names and numbers of the instrumented forms of a version, for comparing with the interpreter.
 pub fn instrumented_numbers(minor: Minor) -> impl Iterator<Item = (&'static str, u8)> {
     INSTRUMENTED

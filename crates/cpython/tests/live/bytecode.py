@@ -147,3 +147,31 @@ for change in ({'co_stacksize': 0}, {'co_code': b'\xff\0' * 4}, {'co_code': smal
                {'co_exceptiontable': b'\x80\x01\x7f'}):
     refusal = live_probe.validate(small.__code__.replace(**change))
     assert isinstance(refusal, str) or change == {'co_stacksize': 0}, (change, refusal)
+
+# The interpreter specialises the second time that it runs code; whether it could or not, warming up is over then.
+import functools
+def specialised(x):
+    return len(x)
+def failing(x):
+    return x.missing
+def jumping(x):
+    if x is not None:
+        return len(x)
+def nothing(x):
+    return x
+for function, argument, warm in [(specialised, (), [1, 1, 0]), (failing, functools.partial(int), [1, 1, 0]), (jumping, (), [0, 0, 0]),
+                                 (nothing, (), [0, 0, 0])]:
+    seen = []
+    for _ in warm:
+        seen.append(live_probe.warming_up(function.__code__))
+        try:
+            function(argument)
+        except AttributeError:
+            pass
+    assert seen == warm, (function, seen)
+    for _ in range(300):
+        try:
+            function(argument)
+        except AttributeError:
+            pass
+        assert not live_probe.warming_up(function.__code__), function

@@ -177,7 +177,8 @@ impl Recorder<'_> {
             return None;
         }
         let units = self.world.validated(code)?;
-        if !units.headers().is_empty() {
+        let is_cold = !self.follow_unspecialised && code.is_warming_up(&units);
+        if is_cold || !units.headers().is_empty() {
             return None;
         }
         let (sources, rest) = sources(&function, given, names)?;

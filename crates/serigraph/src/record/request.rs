@@ -99,6 +99,8 @@ pub struct Request<'a> {
     pub max_uops: usize,
     /// Functions inlined inside one another at most.
     pub max_inline_depth: usize,
+    /// Whether functions are followed inside that the interpreter has not run often enough to specialise them.
+    pub follow_unspecialised: bool,
     /// The word that `guard_valid` looks at.
     pub valid_word: *const u32,
     /// Where turns are to be counted.
