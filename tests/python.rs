@@ -163,6 +163,10 @@ fn compare_program(interpreter: &Interpreter, program: &Program) -> Result<(), F
     let run = |mode: Mode| {
         let mut command = interpreter.command(mode);
         command.arg(&program.path).args(program.arguments);
+        if mode == Mode::On(Some(2)) {
+            // The interpreter's allocator looks for what is written behind objects, or to dead ones.
+            command.env("PYTHONMALLOC", "debug");
+        }
         if matches!(mode, Mode::On(_)) {
             command.env("SERIGRAPH_STATS", format!("json:{}", statistics.display()));
         }

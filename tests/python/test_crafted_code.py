@@ -72,8 +72,19 @@ def run_again_and_again(code):
     return [run(code, n) for n in (30, 1, 0, 60)]
 
 
+def tails():
+    """Any opcode behind the end, without its caches; but the interpreter itself fails on those of instrumented code."""
+    results = set()
+    for number in range(236):
+        for argument in (0, 1, 255):
+            changed = loop.__code__.replace(co_code=loop.__code__.co_code + bytes([number, argument]))
+            results.add(run(changed, 30))
+    return results
+
+
 code = loop.__code__
 print(created(600))
+print(tails())
 print(run_again_and_again(code))
 print(run_again_and_again(code.replace(co_stacksize=code.co_stacksize + 50)))
 # Too small, but the interpreter's stack has room behind the last frame.

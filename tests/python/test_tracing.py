@@ -136,9 +136,42 @@ def jumping(n):
     return body(), log
 
 
+def instructions(n, everywhere):
+    """One tool has INSTRUCTION events, another gets JUMP events later: the first goes on."""
+    mon = sys.monitoring
+    seen = []
+    for tool in (3, 4):
+        mon.use_tool_id(tool, "tool %d" % tool)
+    mon.register_callback(3, mon.events.INSTRUCTION, lambda code, at: code is body.__code__ and seen.append(at))
+    mon.register_callback(4, mon.events.JUMP, lambda code, a, b: None)
+
+    def body():
+        total = 0
+        for i in range(n):
+            total += i
+            if i == n // 2:
+                if everywhere:
+                    mon.set_events(3, mon.events.INSTRUCTION)
+                else:
+                    mon.set_local_events(3, body.__code__, mon.events.INSTRUCTION)
+            if i == n // 2 + 4:
+                mon.set_local_events(4, body.__code__, mon.events.JUMP)
+        return total
+
+    total = body()
+    for tool in (3, 4):
+        mon.set_events(tool, 0)
+        mon.set_local_events(tool, body.__code__, 0)
+        mon.free_tool_id(tool)
+    return total, len(seen), seen[:3], seen[-3:]
+
+
 print(traced(60))
 print(profiled(60))
 print(monitored(60))
 print(local_monitoring(60))
 print(whole_run(40))
 print(jumping(60))
+print(instructions(60, False))
+print(instructions(60, True))
+print(traced(60))

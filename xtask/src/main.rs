@@ -137,6 +137,7 @@ fn conformance_command(arguments: &mut lexopt::Parser) -> Result<Ending, String>
                 options.pass_off = Some(value.map_err(text)?);
             }
             Long("random-registers") => options.random_registers = Some(number(arguments)?),
+            Long("check-allocator") => options.check_allocator = true,
             Long("leaks") => options.leaks = true,
             Long("jobs") => options.jobs = number(arguments)?,
             Long("limit") => options.limit = Duration::from_secs(number(arguments)?),

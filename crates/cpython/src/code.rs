@@ -3,7 +3,7 @@
 use std::slice;
 
 use crate::bytecode::{
-    Adaptive, BadCode, CodeParts, Instruction, Jump, ValidatedCode, is_specialised,
+    Adaptive, BadCode, CodeParts, Instruction, Jump, ValidatedCode, check_units, is_specialised,
 };
 use crate::exception_table::{Handler, Handlers};
 use crate::ffi::{self, PyObject};
@@ -267,10 +267,21 @@ impl CodeRef {
                 .is_some_and(|counter| counter & 15 == BACKOFF && counter >> 4 <= VALUE)
     }
 
-    /// `co_code`: de-specialised, de-instrumented bytes. `None` = an exception is set (no memory).
-    pub fn co_code(self) -> Option<Owned> {
-        // SAFETY: the function takes a code object and returns a new reference or null.
-        unsafe { Owned::from_raw((api().code_bytes)(self.0)) }
+    /// The running bytecode, as it is now.
+    fn units(&self) -> &[u16] {
+        // SAFETY: the code units lie in the code object, which lives; only the interpreter, under the GIL that the caller holds,
+        // changes them.
+        unsafe { slice::from_raw_parts(self.first_unit(), self.unit_count() as usize) }
+    }
+
+    /// `co_code`: de-specialised, de-instrumented bytes. The outer error: no memory, an exception is set.
+    fn co_code(self) -> Result<Result<Owned, BadCode>, ()> {
+        if let Err(refusal) = check_units(minor(), self.units()) {
+            return Ok(Err(refusal));
+        }
+        // SAFETY: the function takes a code object, which has all its caches, and returns a new reference or null.
+        let bytes = unsafe { Owned::from_raw((api().code_bytes)(self.0)) };
+        bytes.map(Ok).ok_or(())
     }
 
     /// Decodes and checks the bytecode. The outer error: no memory, an exception is set.
@@ -279,7 +290,10 @@ impl CodeRef {
         reason = "the error is the exception that is set"
     )]
     pub fn validate(self) -> Result<Result<ValidatedCode, BadCode>, ()> {
-        let code = self.co_code().ok_or(())?;
+        let code = match self.co_code()? {
+            Ok(code) => code,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         // SAFETY: `co_code` is a bytes object, alive until the end of this function.
         let bytes = unsafe { bytes_of(code.as_ptr()) };
         if self.kinds().len() != self.nlocalsplus() as usize

@@ -19,6 +19,7 @@ pub mod exception_table;
 pub mod ffi;
 pub mod frame;
 pub mod heap;
+pub mod instruction_events;
 pub mod layout;
 mod memory;
 mod method_table;

@@ -7,6 +7,10 @@ use crate::ffi::{self, PyObject};
 use crate::memory::read;
 use crate::refs::type_of;
 
+/// A function that is called with `METH_FASTCALL`.
+pub(crate) type FastFunction =
+    unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, isize) -> *mut PyObject;
+
 /// `PyMethodDef` (`Include/methodobject.h`), with the function as an address.
 #[repr(C)]
 pub(crate) struct MethodDef {

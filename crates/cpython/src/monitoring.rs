@@ -410,6 +410,17 @@ impl Monitoring {
         }
     }
 
+    /// Whether a tool has INSTRUCTION events in a code object, or everywhere: see [`crate::instruction_events`].
+    pub fn instruction_events_active(&self, thread: Thread, code: CodeRef) -> bool {
+        const INSTRUCTION: usize = 6;
+        // SAFETY: both structures are alive; their arrays have a byte for each event, INSTRUCTION among them.
+        unsafe {
+            let everywhere: u8 = read(thread.interpreter(), self.monitors + INSTRUCTION);
+            let data: *const u8 = read(code.as_ptr().cast(), layout().code.monitoring);
+            everywhere != 0 || !data.is_null() && read::<u8>(data, INSTRUCTION) != 0
+        }
+    }
+
     /// Whether another tool has global events: whatever runs would fire them.
     #[inline]
     pub fn global_events_active(&self, thread: Thread) -> bool {

@@ -10,12 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use crate::dynamic::symbol;
 use crate::ffi::{self, PyObject};
-use crate::method_table::{self, MethodDef};
+use crate::method_table::{self, FastFunction, MethodDef};
 use crate::refs::Owned;
 use crate::threads::Thread;
 
-type FastFunction =
-    unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, isize) -> *mut PyObject;
 type NoArguments = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
 
 struct Watch {

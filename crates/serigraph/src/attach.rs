@@ -12,7 +12,7 @@ use serigraph_cpython::threads::Thread;
 use serigraph_cpython::watch::{
     CodeEvent, CodeWatcher, DictEvent, DictWatcher, FunctionEvent, FunctionWatcher,
 };
-use serigraph_cpython::{Owned, heap, layout, recursion_limit, tracemalloc};
+use serigraph_cpython::{Owned, heap, instruction_events, layout, recursion_limit, tracemalloc};
 use serigraph_uops::Reason;
 
 use crate::enter::{self, Answer};
@@ -77,8 +77,21 @@ pub fn attach() -> Result<(), String> {
             ATTACHED.store(Box::into_raw(attached), Ordering::Release);
             tracemalloc::watch(on_memory_traced);
             recursion_limit::watch(on_recursion_limit);
+            instruction_events::watch(before_instruction_events);
             instrument_existing();
             Ok(())
+        }
+    }
+}
+
+/// Takes our events off code objects, which live.
+fn take_events(monitoring: &Monitoring, codes: impl IntoIterator<Item = usize>) {
+    for address in codes {
+        // SAFETY: by the caller's promise.
+        let code = unsafe { CodeRef::from_raw(ptr::with_exposed_provenance_mut(address)) };
+        if monitoring.set_local_events(code, Events::None).is_err() {
+            // SAFETY: the GIL is held; without memory the event stays, and calls nothing.
+            unsafe { ffi::PyErr_Clear() };
         }
     }
 }
@@ -100,14 +113,8 @@ pub fn detach() {
     } = *attached;
     let (instrumented, watched) =
         state::with(|s| (std::mem::take(&mut s.instrumented), s.dependencies.clear()));
-    for address in instrumented {
-        // SAFETY: code objects leave the set when they die.
-        let code = unsafe { CodeRef::from_raw(ptr::with_exposed_provenance_mut(address)) };
-        if monitoring.set_local_events(code, Events::None).is_err() {
-            // SAFETY: the GIL is held; without memory the event stays, and calls nothing.
-            unsafe { ffi::PyErr_Clear() };
-        }
-    }
+    // Code objects leave the set when they die.
+    take_events(&monitoring, instrumented);
     for dict in watched {
         // SAFETY: dicts leave the tables when they die. A dict that is not watched any more is no harm.
         unsafe { dicts.unwatch(ptr::with_exposed_provenance_mut(dict)) }.unwrap_or_default();
@@ -149,17 +156,23 @@ fn is_ours_alone(code: CodeRef) -> bool {
 
 /// A program is about to trace the instructions of a code object: it is left to the interpreter.
 fn on_opcode_trace(code: CodeRef) {
-    let Some(attached) = attached() else { return };
-    if !state::with(|s| s.instrumented.remove(&code.as_ptr().addr())) {
-        return;
-    }
-    if attached
-        .monitoring
-        .set_local_events(code, Events::None)
-        .is_err()
+    let address = code.as_ptr().addr();
+    if let Some(attached) = attached()
+        && state::with(|s| s.instrumented.remove(&address))
     {
-        // SAFETY: the GIL is held; without memory the event stays, and calls nothing.
-        unsafe { ffi::PyErr_Clear() };
+        take_events(&attached.monitoring, [address]);
+    }
+}
+
+/// A tool is about to get INSTRUCTION events, in one code object or everywhere: that is left to the interpreter.
+fn before_instruction_events(code: Option<CodeRef>) {
+    if let Some(code) = code {
+        return on_opcode_trace(code);
+    }
+    if let Some(attached) = attached() {
+        // Code objects leave the set when they die.
+        let all = state::with(|s| std::mem::take(&mut s.instrumented));
+        take_events(&attached.monitoring, all);
     }
 }
 
@@ -418,7 +431,9 @@ fn instrument(code: CodeRef) {
     let (Some(attached), Some(thread)) = (attached(), Thread::current()) else {
         return;
     };
-    if !state::with(|s| s.instrumented.insert(code.as_ptr().expose_provenance())) {
+    if attached.monitoring.instruction_events_active(thread, code)
+        || !state::with(|s| s.instrumented.insert(code.as_ptr().expose_provenance()))
+    {
         return;
     }
     if attached

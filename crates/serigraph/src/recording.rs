@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serigraph_cpython::bytecode::ValidatedCode;
+use serigraph_cpython::bytecode::{BadCode, ValidatedCode};
 use serigraph_cpython::code::CodeRef;
 use serigraph_cpython::ffi::PyObject;
 use serigraph_cpython::frame::FramePtr;
@@ -21,6 +21,8 @@ pub fn validated(code: CodeRef) -> Option<Arc<ValidatedCode>> {
         return known;
     }
     let checked = match code.validate() {
+        // Another time it can be seen, perhaps.
+        Ok(Err(BadCode::Hidden { .. })) => return None,
         Ok(result) => result.ok().map(Arc::new),
         Err(()) => {
             // SAFETY: no memory for the copy of the bytecode; nobody is to know.

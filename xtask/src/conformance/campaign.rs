@@ -28,6 +28,7 @@ as unstable.
                           is the shipped number (by default 1, 2 and default)
   --pass-off PASS         leave out an optimiser pass; `each` leaves out each in turn
   --random-registers SEED let the register allocator choose at random
+  --check-allocator       let the interpreter's allocator look for what is written behind objects
   --leaks                 compare what stays behind when a module is run again and again
   --jobs N                modules at a time (1)
   --limit SECONDS         time for a module without Serigraph (150); with it, four times as much
@@ -50,6 +51,8 @@ pub struct Options {
     pub pass_off: Option<String>,
     /// Seed for random registers.
     pub random_registers: Option<u64>,
+    /// Both sides run with the allocator of debuggers.
+    pub check_allocator: bool,
     /// What modules leave behind, instead of their tests' outcomes.
     pub leaks: bool,
     /// Modules at a time.
@@ -70,6 +73,7 @@ impl Default for Options {
             thresholds: Vec::new(),
             pass_off: None,
             random_registers: None,
+            check_allocator: false,
             leaks: false,
             jobs: 1,
             limit: Duration::from_secs(150),
@@ -97,6 +101,7 @@ impl Options {
                 mode: Mode::On(threshold),
                 pass_off: pass_off.clone(),
                 random_registers: self.random_registers,
+                check_allocator: self.check_allocator,
                 leaks: self.leaks,
             })
         });

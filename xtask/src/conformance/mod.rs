@@ -52,6 +52,8 @@ pub struct Setting {
     pub pass_off: Option<String>,
     /// Seed of a register allocator that chooses at random.
     pub random_registers: Option<u64>,
+    /// Whether the interpreter's allocator looks for what is written behind objects, or to dead ones.
+    pub check_allocator: bool,
     /// Whether the module is run again and again, to find out what it leaves behind.
     pub leaks: bool,
 }
@@ -63,6 +65,7 @@ impl Setting {
             mode,
             pass_off: None,
             random_registers: None,
+            check_allocator: false,
             leaks: false,
         }
     }
@@ -70,6 +73,7 @@ impl Setting {
     /// The same without Serigraph.
     fn off(&self) -> Self {
         Self {
+            check_allocator: self.check_allocator,
             leaks: self.leaks,
             ..Self::plain(Mode::Off)
         }
@@ -84,6 +88,9 @@ impl std::fmt::Display for Setting {
         }
         if let Some(seed) = self.random_registers {
             write!(f, ", random registers {seed}")?;
+        }
+        if self.check_allocator {
+            write!(f, ", checked allocator")?;
         }
         if self.leaks {
             write!(f, ", leaks")?;
@@ -124,6 +131,9 @@ pub fn run(
     let mut command = interpreter.command(setting.mode);
     if let Some(pass) = &setting.pass_off {
         command.env("SERIGRAPH_OPT", format!("-{pass}"));
+    }
+    if setting.check_allocator {
+        command.env("PYTHONMALLOC", "debug");
     }
     if let Some(seed) = setting.random_registers {
         command.env("SERIGRAPH_RANDOM_RA", seed.to_string());

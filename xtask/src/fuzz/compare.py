@@ -32,12 +32,15 @@ PASSES = ("refcount", "guards", "fold", "unbox", "cse", "memory", "peel", "sink"
 
 
 class TooSlow(BaseException):
-    """Where a method like `__del__` swallows it, `told` remembers it, and it is raised again later."""
+    """Where a method like `__del__` swallows it, `told` remembers it, and it is raised again later, while the program runs."""
 
     told = False
+    running = False
 
 
 def too_slow(*_):
+    if not TooSlow.running:
+        return
     TooSlow.told = True
     signal.setitimer(signal.ITIMER_VIRTUAL, WITHOUT)
     raise TooSlow
@@ -94,7 +97,7 @@ def run(code, options):
     module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = module
     out, real = io.StringIO(), sys.stdout
-    ending, TooSlow.told = "", False
+    ending, TooSlow.told, TooSlow.running = "", False, True
     signal.setitimer(signal.ITIMER_VIRTUAL, WITHOUT if options is None else WITH)
     sys.stdout = out
     try:
@@ -113,6 +116,7 @@ def run(code, options):
         ending = "%s %s %s" % (type(error).__name__, error, lines[1:])
         del error, tb
     finally:
+        TooSlow.running = False
         sys.settrace(None)
         sys.setprofile(None)
         serigraph.disable()

@@ -19,8 +19,12 @@ use crate::interpreters::{self, Interpreter, Mode};
 use crate::process::{self, Outcome};
 use crate::scratch::Scratch;
 
-/// Programs compared by one process.
+/// Programs compared in one go.
 const BATCH: u64 = 200;
+
+/// Programs compared by one process, from a multiple of it on. In every second one the interpreter's allocator looks for what
+/// is written behind objects, or to dead ones.
+const PROCESS: u64 = 100;
 
 /// Time a process may take; a batch takes seconds.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -120,18 +124,18 @@ pub fn batch(interpreter: &Interpreter, first: u64, count: u64) -> Result<Report
     let mut report = Report::default();
     let mut seed = first;
     while seed < first + count {
-        let rest = (first + count - seed).to_string();
-        let outcome = python_half(interpreter, &["batch", &seed.to_string(), &rest])?;
-        match read(&outcome, &mut report)? {
-            None => break,
+        let end = (first + count).min((seed / PROCESS + 1) * PROCESS);
+        let (from, rest) = (seed.to_string(), (end - seed).to_string());
+        let outcome = python_half(interpreter, &from, &["batch", &from, &rest])?;
+        seed = match read(&outcome, &mut report)? {
+            None => end,
             // The process died at this program: go on after it.
             Some(at) => {
-                seed = at
-                    .parse::<u64>()
+                at.parse::<u64>()
                     .map_err(|error| format!("{at}: {error}"))?
-                    + 1;
+                    + 1
             }
-        }
+        };
     }
     Ok(report)
 }
@@ -141,7 +145,7 @@ pub fn corpus(interpreter: &Interpreter, folder: &Path) -> Result<Report, String
     let mut report = Report::default();
     let mut after = String::new();
     loop {
-        let outcome = python_half(interpreter, &["corpus", path(folder)?, &after])?;
+        let outcome = python_half(interpreter, &after, &["corpus", path(folder)?, &after])?;
         match read(&outcome, &mut report)? {
             None => return Ok(report),
             Some(at) => after = at,
@@ -154,8 +158,18 @@ fn path(path: &Path) -> Result<&str, String> {
         .ok_or_else(|| format!("{} is not UTF-8", path.display()))
 }
 
-/// Runs `run.py`. Serigraph is loaded; it switches it on and off itself.
-fn python_half(interpreter: &Interpreter, arguments: &[&str]) -> Result<Outcome, String> {
+/// Whether the interpreter's allocator is that of debuggers while this program runs; with those known by name it is.
+fn is_allocator_checked(program: &str) -> bool {
+    let seed: Result<u64, _> = program.parse();
+    seed.map_or(true, |seed| seed / PROCESS % 2 == 1)
+}
+
+/// Runs `run.py` on programs from this one on. Serigraph is loaded; it switches it on and off itself.
+fn python_half(
+    interpreter: &Interpreter,
+    program: &str,
+    arguments: &[&str],
+) -> Result<Outcome, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fuzz/run.py");
     let mut command: Command = interpreter.command(Mode::On(None));
     // Sets of strings have the same order in every run.
@@ -163,6 +177,9 @@ fn python_half(interpreter: &Interpreter, arguments: &[&str]) -> Result<Outcome,
         .env("PYTHONHASHSEED", "0")
         .arg(script)
         .args(arguments);
+    if is_allocator_checked(program) {
+        command.env("PYTHONMALLOC", "debug");
+    }
     process::run(&mut command, "", LIMIT).map_err(|error| error.to_string())
 }
 
@@ -215,7 +232,7 @@ fn keep(interpreter: &Interpreter, finding: &Finding, folder: &Path) -> Result<(
     println!("program {program}, {interpreter}, {settings}: {what}");
     let fault = |error: std::io::Error| format!("cannot write to {}: {error}", folder.display());
     fs::create_dir_all(folder).map_err(fault)?;
-    let whole = python_half(interpreter, &["show", program])?.stdout;
+    let whole = python_half(interpreter, program, &["show", program])?.stdout;
     let name = format!("{program}-{}", interpreter.version());
     fs::write(
         folder.join(format!("{name}-whole.py")),
@@ -225,7 +242,7 @@ fn keep(interpreter: &Interpreter, finding: &Finding, folder: &Path) -> Result<(
     let scratch = Scratch::new("reduce").map_err(|error| error.to_string())?;
     let file = scratch.path().join("program.py");
     fs::write(&file, &whole).map_err(fault)?;
-    let reduced = python_half(interpreter, &["reduce", settings, path(&file)?])?;
+    let reduced = python_half(interpreter, program, &["reduce", settings, path(&file)?])?;
     if reduced.succeeded() {
         let small = folder.join(format!("{name}.py"));
         fs::write(&small, &reduced.stdout).map_err(fault)?;

@@ -7,6 +7,7 @@ mod validate;
 
 pub use effect::{StackEffect, stack_effect};
 pub use opcode::{Jump, Opcode, Operand};
+pub(crate) use specialized::check_units;
 pub use specialized::{
     Adaptive, Specialized, has_back_edge, instrumented_number, instrumented_numbers,
     is_specialised, next_back_edge,

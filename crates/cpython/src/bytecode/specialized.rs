@@ -3,6 +3,7 @@
 //! Provenance: `_PyOpcode_Deopt` in `Include/internal/pycore_opcode.h` (3.12.1) and
 //! `Include/internal/pycore_opcode_metadata.h` (3.13.0), numbers as in [`super::opcode`].
 
+use super::BadCode;
 use super::opcode::{Opcode, number};
 use crate::version::Minor;
 
@@ -315,6 +316,30 @@ pub fn next_back_edge(minor: Minor, units: &[u16], from: usize) -> Option<usize>
         at += usize::from(step);
     }
     None
+}
+
+/// Whether the interpreter can make `co_code` of these units of running code: it clears the caches of each instruction without
+/// looking whether they are there, and follows what an opcode of its own says, which a crafted code object may have anywhere.
+pub(crate) fn check_units(minor: Minor, units: &[u16]) -> Result<(), BadCode> {
+    let steps = &STEPS[minor as usize];
+    let mut at = 0;
+    while let Some(&unit) = units.get(at) {
+        let (start, number) = (at as u32, unit as u8);
+        match Adaptive::from_number(minor, number) {
+            None => {
+                return Err(BadCode::UnknownOpcode {
+                    unit: start,
+                    number,
+                });
+            }
+            Some(Adaptive::Instrumented(None)) => return Err(BadCode::Hidden { unit: start }),
+            Some(_) => at += usize::from(steps[usize::from(number)] & !BACK_EDGE),
+        }
+        if at > units.len() {
+            return Err(BadCode::Truncated { unit: start });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -75,6 +75,11 @@ pub enum BadCode {
     },
     /// The exception table is malformed.
     ExceptionTable,
+    /// The events of a tool hide which instruction this is; it may be seen later.
+    Hidden {
+        /// Where.
+        unit: u32,
+    },
 }
 
 impl fmt::Display for BadCode {
@@ -102,6 +107,9 @@ impl fmt::Display for BadCode {
                 write!(f, "unit {unit} can be reached with different stack depths")
             }
             BadCode::ExceptionTable => write!(f, "the exception table is malformed"),
+            BadCode::Hidden { unit } => {
+                write!(f, "a tool's events hide the instruction at unit {unit}")
+            }
         }
     }
 }

@@ -136,15 +136,25 @@ for _ in range(50):
 M = sys.monitoring
 M.use_tool_id(3, 'test')
 for f in functions:
-    M.set_local_events(3, f.__code__, M.events.LINE | M.events.INSTRUCTION | M.events.JUMP | M.events.CALL | M.events.PY_RETURN)
+    M.set_local_events(3, f.__code__, M.events.JUMP | M.events.CALL | M.events.PY_RETURN)
 assert before == [live_probe.validate(f.__code__) for f in functions]
+
+# LINE and INSTRUCTION events hide the instructions, as long as they are on.
+for event in (M.events.LINE, M.events.INSTRUCTION):
+    for f in functions:
+        M.set_local_events(3, f.__code__, event | M.events.JUMP)
+    hidden = [live_probe.validate(f.__code__) for f in functions]
+    assert all(isinstance(refusal, str) and 'hide' in refusal for refusal in hidden), hidden
+    for f in functions:
+        M.set_local_events(3, f.__code__, 0)
+    assert before == [live_probe.validate(f.__code__) for f in functions]
 M.free_tool_id(3)
 
 # Crafted code is refused with a text.
 def small():
     return 1
 for change in ({'co_stacksize': 0}, {'co_code': b'\xff\0' * 4}, {'co_code': small.__code__.co_code[:2]}, {'co_consts': ()},
-               {'co_exceptiontable': b'\x80\x01\x7f'}):
+               {'co_exceptiontable': b'\x80\x01\x7f'}, {'co_code': small.__code__.co_code + bytes([dis.opmap['LOAD_ATTR'], 0])}):
     refusal = live_probe.validate(small.__code__.replace(**change))
     assert isinstance(refusal, str) or change == {'co_stacksize': 0}, (change, refusal)
 

@@ -99,7 +99,7 @@ def float_power(w, depth):
 
 @expression("int", 2)
 def int_call(w, depth):
-    return w.form(w.expr("int", depth), "abs(@)", "int(@)", "min(@, 7)", "max(i, @)", "(@).bit_length()", "pow(@, 3, 1009)", "hash(@) % 1000",
+    return w.form(w.expr("int", depth), "abs(@)", "int(@)", "min(@, 7)", "max(i, @)", "(@).bit_length()", "pow(@, 3, 1009)", "hash(tame(@)) % 1000",
                   "divmod(@, 7)[i & 1]", "bool(@)", "round(@)", "sum((@, i))")
 
 
