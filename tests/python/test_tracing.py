@@ -172,6 +172,37 @@ print(monitored(60))
 print(local_monitoring(60))
 print(whole_run(40))
 print(jumping(60))
+def disabled(n):
+    """A tool disables its LINE events, one by one; those of a tracer that comes later begin anew."""
+    mon = sys.monitoring
+    seen = []
+
+    def on_line(code, line):
+        if code is body.__code__:
+            seen.append(line - code.co_firstlineno)
+        return mon.DISABLE
+
+    def body():
+        total = 0
+        for i in range(n):
+            total += i
+            if i == n // 3:
+                mon.set_events(1, mon.events.LINE | mon.events.JUMP)
+            if i == n // 2:
+                sys.settrace(lambda frame, event, arg: None)
+        return total
+
+    mon.use_tool_id(1, "lines")
+    mon.register_callback(1, mon.events.LINE, on_line)
+    mon.register_callback(1, mon.events.JUMP, lambda code, a, b: None)
+    total = body()
+    sys.settrace(None)
+    mon.set_events(1, 0)
+    mon.free_tool_id(1)
+    return total, seen
+
+
 print(instructions(60, False))
 print(instructions(60, True))
+print(disabled(60))
 print(traced(60))

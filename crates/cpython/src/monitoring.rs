@@ -20,6 +20,7 @@ use crate::refs::{Owned, incref};
 use crate::runtime::layout;
 use crate::superinstructions::Superinstructions;
 use crate::threads::Thread;
+use crate::tool_events::DISTURBED;
 
 /// `sys.monitoring.OPTIMIZER_ID`.
 pub const TOOL_ID: u8 = 5;
@@ -410,15 +411,20 @@ impl Monitoring {
         }
     }
 
-    /// Whether a tool has INSTRUCTION events in a code object, or everywhere: see [`crate::instruction_events`].
-    pub fn instruction_events_active(&self, thread: Thread, code: CodeRef) -> bool {
-        const INSTRUCTION: usize = 6;
-        // SAFETY: both structures are alive; their arrays have a byte for each event, INSTRUCTION among them.
-        unsafe {
-            let everywhere: u8 = read(thread.interpreter(), self.monitors + INSTRUCTION);
+    /// Whether another tool has events in a code object, or everywhere, that ours stand in the way of: see
+    /// [`crate::tool_events`]. `sys.settrace` and `sys.setprofile` do not count.
+    pub fn disturbed_events_active(&self, thread: Thread, code: CodeRef) -> bool {
+        const OTHERS: u8 = !(1 << TOOL_ID | 1 << 6 | 1 << 7);
+        // SAFETY: both structures are alive; their arrays begin with a byte for each local event, these among them.
+        DISTURBED.iter().any(|&event| unsafe {
+            let everywhere: u8 = read(thread.interpreter(), self.monitors + event);
             let data: *const u8 = read(code.as_ptr().cast(), layout().code.monitoring);
-            everywhere != 0 || !data.is_null() && read::<u8>(data, INSTRUCTION) != 0
-        }
+            let here: u8 = match data.is_null() {
+                true => 0,
+                false => read(data, event),
+            };
+            (everywhere | here) & OTHERS != 0
+        })
     }
 
     /// Whether another tool has global events: whatever runs would fire them.

@@ -12,7 +12,7 @@ use serigraph_cpython::threads::Thread;
 use serigraph_cpython::watch::{
     CodeEvent, CodeWatcher, DictEvent, DictWatcher, FunctionEvent, FunctionWatcher,
 };
-use serigraph_cpython::{Owned, heap, instruction_events, layout, recursion_limit, tracemalloc};
+use serigraph_cpython::{Owned, heap, layout, recursion_limit, tool_events, tracemalloc};
 use serigraph_uops::Reason;
 
 use crate::enter::{self, Answer};
@@ -77,7 +77,7 @@ pub fn attach() -> Result<(), String> {
             ATTACHED.store(Box::into_raw(attached), Ordering::Release);
             tracemalloc::watch(on_memory_traced);
             recursion_limit::watch(on_recursion_limit);
-            instruction_events::watch(before_instruction_events);
+            tool_events::watch(before_tool_events, after_tool_events);
             instrument_existing();
             Ok(())
         }
@@ -154,25 +154,34 @@ fn is_ours_alone(code: CodeRef) -> bool {
         && Thread::current().is_some_and(|thread| !is_watched_by_others(thread, code))
 }
 
-/// A program is about to trace the instructions of a code object: it is left to the interpreter.
+/// A program is about to trace the instructions of a code object: it is left to the interpreter for good.
 fn on_opcode_trace(code: CodeRef) {
-    let address = code.as_ptr().addr();
-    if let Some(attached) = attached()
-        && state::with(|s| s.instrumented.remove(&address))
-    {
-        take_events(&attached.monitoring, [address]);
-    }
+    before_tool_events(Some(code));
+    state::with(|s| s.left_alone.insert(code.as_ptr().addr()));
 }
 
-/// A tool is about to get INSTRUCTION events, in one code object or everywhere: that is left to the interpreter.
-fn before_instruction_events(code: Option<CodeRef>) {
+/// A tool is about to get events, in one code object or everywhere, that ours stand in the way of.
+fn before_tool_events(code: Option<CodeRef>) {
+    let Some(attached) = attached() else { return };
+    // Code objects leave the set when they die.
+    let codes = state::with(|s| match code.map(|code| code.as_ptr().addr()) {
+        None => {
+            s.is_taken_everywhere = true;
+            std::mem::take(&mut s.instrumented)
+        }
+        Some(code) => s.instrumented.take(&code).into_iter().collect(),
+    });
+    take_events(&attached.monitoring, codes);
+}
+
+/// A tool has got other events: where no tool has any more that ours stand in the way of, ours are set again.
+fn after_tool_events(code: Option<CodeRef>) {
     if let Some(code) = code {
-        return on_opcode_trace(code);
-    }
-    if let Some(attached) = attached() {
-        // Code objects leave the set when they die.
-        let all = state::with(|s| std::mem::take(&mut s.instrumented));
-        take_events(&attached.monitoring, all);
+        instrument(code);
+    } else if state::with(|s| std::mem::take(&mut s.is_taken_everywhere)) {
+        instrument_existing();
+        // Another tool has such events still.
+        state::with(|s| s.is_taken_everywhere = s.instrumented.is_empty());
     }
 }
 
@@ -314,6 +323,7 @@ fn on_code(event: CodeEvent, code: *mut PyObject) {
             let address = code.as_ptr().addr();
             let freed = state::with(|s| {
                 s.instrumented.remove(&address);
+                s.left_alone.remove(&address);
                 for id in s.dependencies.object_changed(address) {
                     s.retire(id, Reason::FunctionChanged);
                 }
@@ -431,8 +441,9 @@ fn instrument(code: CodeRef) {
     let (Some(attached), Some(thread)) = (attached(), Thread::current()) else {
         return;
     };
-    if attached.monitoring.instruction_events_active(thread, code)
-        || !state::with(|s| s.instrumented.insert(code.as_ptr().expose_provenance()))
+    let address = code.as_ptr().expose_provenance();
+    if attached.monitoring.disturbed_events_active(thread, code)
+        || !state::with(|s| !s.left_alone.contains(&address) && s.instrumented.insert(address))
     {
         return;
     }

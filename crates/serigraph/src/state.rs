@@ -44,6 +44,10 @@ pub struct State {
     pub metadata: usize,
     /// Code objects (addresses) that have JUMP events.
     pub instrumented: AddressSet,
+    /// Code objects (addresses) that get none, as the program traces their instructions.
+    pub left_alone: AddressSet,
+    /// All events were taken off, as a tool got such that ours stand in the way of, everywhere.
+    pub is_taken_everywhere: bool,
     /// Headers whose events are off for a while.
     pub sleepers: Sleepers,
     /// The traces.
@@ -100,6 +104,8 @@ impl State {
             process: std::process::id(),
             metadata: 0,
             instrumented: AddressSet::default(),
+            left_alone: AddressSet::default(),
+            is_taken_everywhere: false,
             sleepers: Sleepers::new(),
             traces: Traces::new(),
             emitter: None,

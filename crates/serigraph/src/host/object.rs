@@ -26,7 +26,7 @@ pub use class::{
     has_generic_setattr, is_data_descriptor, is_descriptor, is_immutable_class, is_plain_class,
     is_subtype, lookup_name, simple_class, type_lookup,
 };
-pub use dict::{Entry, find_entry, find_value};
+pub use dict::{Entry, SHAPE, find_entry, find_value};
 pub(super) use instance::add_value;
 pub use instance::{has_dict_object, has_values, instance_value};
 pub use types::Types;

@@ -119,7 +119,8 @@ impl Recorder<'_> {
         self.keep(key);
         let dict = self.constant(dict)?;
         let keys = self.emit(Uop::LoadObject, &[dict], layout().dict.keys as u64)?;
-        let shape = self.emit(Uop::LoadInt32, &[keys], layout().dict_keys.log2_size as u64)?;
+        let word = self.emit(Uop::LoadInt32, &[keys], layout().dict_keys.log2_size as u64)?;
+        let shape = self.emit(Uop::IntAndImm, &[word], object::SHAPE.into())?;
         let expected = self.const_int(entry.shape.into())?;
         self.emit(Uop::GuardIntEq, &[shape, expected], 0)?;
         let found = self.emit(Uop::LoadObject, &[keys], entry.offset)?;

@@ -5,12 +5,16 @@ use serigraph_cpython::layout;
 
 use super::{bits, object, type_address, word};
 
+/// The three bytes of the word at `dk_log2_size` that are fields: the sizes and the kind. The fourth is not used, and may be
+/// anything.
+pub const SHAPE: u32 = 0xff_ffff;
+
 /// Where a key is in a dict whose keys are all strings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
     /// The table of keys.
     pub keys: u64,
-    /// The 32-bit word of the table that says how large it is and of what kind.
+    /// What the table says of how large it is and of what kind: bits of [`SHAPE`].
     pub shape: u32,
     /// The offset of the entry's key in the table; the value follows it.
     pub offset: u64,
@@ -51,7 +55,7 @@ pub fn find_entry(dict: u64, key: u64) -> Result<Option<Entry>, ()> {
         .find(|&at| word(keys, at as usize) == key);
     let shape_offset = fields.log2_size;
     // SAFETY: the four bytes from `log2_size` on are fields of the table.
-    let shape = unsafe { object(keys).byte_add(shape_offset).cast::<u32>().read() };
+    let shape = SHAPE & unsafe { object(keys).byte_add(shape_offset).cast::<u32>().read() };
     match offset {
         Some(offset) if word(keys, offset as usize + 8) == value => Ok(Some(Entry {
             keys,
