@@ -10,6 +10,7 @@ import io
 import marshal
 import random
 import re
+import resource
 import signal
 import sys
 import threading
@@ -27,6 +28,9 @@ SLACK = 30
 
 # Processor seconds: programs that take longer by themselves are of no use; with Serigraph they must end.
 WITHOUT, WITH = 0.3, 20.0
+
+# Bytes of address space.
+MEMORY = 3 << 30
 
 PASSES = ("refcount", "guards", "fold", "unbox", "cse", "memory", "peel", "sink", "reuse", "lower", "derive", "dead")
 
@@ -125,6 +129,7 @@ def run(code, options):
         vars(builtins).update(BUILTINS)
         for tool in (1, 3, 4):
             if sys.monitoring.get_tool(tool):
+                sys.monitoring.set_events(tool, 0)
                 sys.monitoring.free_tool_id(tool)
     if TooSlow.told:
         ending = None
@@ -161,7 +166,7 @@ def baseline(code):
     """What the interpreter itself does; None for a program that is of no use."""
     signal.signal(signal.SIGVTALRM, too_slow)
     first = run(code, None)
-    if first.ending is None:
+    if first.ending is None or any("MemoryError" in text for text in [first.ending, *first.lines]):
         return None
     return first
 
@@ -179,6 +184,8 @@ def checked(code, expected, options):
 
 def ready():
     """To be called once, before the first run."""
+    # The kernel's time for pages is not the program's: it could take all there are before it is too slow.
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
     serigraph.disable()
     threading.Thread(target=int).start()
     gc.disable()

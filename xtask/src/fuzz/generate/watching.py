@@ -121,32 +121,33 @@ def profile_off():
     return 8
 
 
-def monitor_on(code, kinds):
-    if sys.monitoring.get_tool(3) is None:
-        sys.monitoring.use_tool_id(3, "fuzz")
+def monitor_on(code, kinds, tool=3, once=False):
+    """Of a code object, or everywhere; `once`: each event is disabled where it has happened."""
+    if sys.monitoring.get_tool(tool) is None:
+        sys.monitoring.use_tool_id(tool, "fuzz")
     E = sys.monitoring.events
 
-    def on_line(code, line):
-        # Never DISABLE: what that means depends on whether another tool has events in the same code.
-        if len(events) < 60:
-            events.append(("line", line))
-
     def on_event(code, *args):
-        if len(events) < 60:
-            events.append((code.co_name,) + tuple(x for x in args if type(x) is int))
+        if code.co_filename == __file__ and len(events) < 60:
+            events.append((tool, code.co_name) + tuple(x for x in args if type(x) is int))
+        return sys.monitoring.DISABLE if once else None
 
-    sys.monitoring.register_callback(3, E.LINE, on_line)
-    for event in (E.JUMP, E.BRANCH, E.PY_START, E.PY_RETURN, E.PY_YIELD, E.INSTRUCTION):
-        sys.monitoring.register_callback(3, event, on_event if event & kinds else None)
-    sys.monitoring.set_local_events(3, code, kinds)
+    for event in (E.LINE, E.JUMP, E.BRANCH, E.PY_START, E.PY_RETURN, E.PY_YIELD, E.INSTRUCTION):
+        sys.monitoring.register_callback(tool, event, on_event if event & kinds else None)
+    if code is None:
+        sys.monitoring.set_events(tool, kinds)
+    else:
+        sys.monitoring.set_local_events(tool, code, kinds)
     return 9
 
 
-def monitor_off():
-    if sys.monitoring.get_tool(3) is not None:
-        for code in list(looked_at):
-            sys.monitoring.set_local_events(3, code, 0)
-        sys.monitoring.free_tool_id(3)
+def monitor_off(*tools):
+    for tool in tools or (1, 3, 4):
+        if sys.monitoring.get_tool(tool) is not None:
+            sys.monitoring.set_events(tool, 0)
+            for code in list(looked_at):
+                sys.monitoring.set_local_events(tool, code, 0)
+            sys.monitoring.free_tool_id(tool)
     log("monitored", len(events), *events[:40])
     del events[:]
     return 10
@@ -188,8 +189,10 @@ def profile(w, depth):
 
 @statement(1)
 def monitor(w, depth):
-    at = w.pick(10, 18, 25)
-    w.line(depth, "if i == %d: looked_at.append(sys._getframe().f_code); monitor_on(looked_at[-1], %s)" % (
-        at, w.pick("sys.monitoring.events.LINE", "sys.monitoring.events.JUMP", "sys.monitoring.events.BRANCH", "sys.monitoring.events.LINE | sys.monitoring.events.JUMP",
-                   "sys.monitoring.events.INSTRUCTION", "sys.monitoring.events.PY_RETURN | sys.monitoring.events.PY_START")))
-    w.line(depth, "if i == %d: monitor_off()" % (at + w.pick(1, 2, 6)))
+    at, tool = w.pick(10, 18, 25), w.pick(1, 3, 3, 4)
+    kinds = " | ".join("sys.monitoring.events." + w.pick("LINE", "JUMP", "BRANCH", "INSTRUCTION", "PY_START", "PY_RETURN", "PY_YIELD") for _ in range(w.pick(1, 1, 2, 3)))
+    w.line(depth, "if i == %d: looked_at.append(sys._getframe().f_code); monitor_on(%s, %s, %d, %s)" % (
+        at, w.pick("looked_at[-1]", "looked_at[-1]", "None"), kinds, tool, w.pick("False", "False", "True")))
+    w.line(depth, "if i == %d: monitor_off(%s)" % (at + w.pick(1, 2, 6), w.pick("", "", tool)))
+    if w.chance(0.2):
+        w.line(depth, "if i == %d: sys.monitoring.restart_events()" % (at + 3))
