@@ -128,6 +128,28 @@ impl Environment {
         self.install(&requirements, Versions::Pinned)
     }
 
+    /// The source distribution of a package in its pinned version: a file in a folder of its own in `sources`.
+    pub fn source(&self, package: &str, sources: &Path) -> Result<PathBuf, String> {
+        let pins = fs::read_to_string(&self.pins).map_err(|error| error.to_string())?;
+        let named = format!("{package}==");
+        let mut pins = pins.lines().map(str::to_lowercase);
+        let pin = pins.find(|pin| pin.starts_with(&named));
+        let pin = pin.ok_or_else(|| format!("{package} is not among the pins"))?;
+        let folder = sources.join(&pin);
+        let file = || Some(fs::read_dir(&folder).ok()?.flatten().next()?.path());
+        if let Some(there) = file() {
+            return Ok(there);
+        }
+        let mut command = self.pip("download");
+        // Only the package itself: what builds it may come as wheels.
+        command
+            .args(["--no-deps", "--no-binary", package, "--dest"])
+            .arg(&folder)
+            .arg(&pin);
+        finished(&mut command, "pip download")?;
+        file().ok_or_else(|| format!("pip downloaded no source of {pin}"))
+    }
+
     /// Its interpreter, to be run by a build of Serigraph.
     pub fn interpreter(&self, serigraph: &Path) -> Result<Interpreter, String> {
         let inside = interpreters::supported(serigraph, Some(&self.python()))?;

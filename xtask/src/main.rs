@@ -125,13 +125,7 @@ fn conformance_command(arguments: &mut lexopt::Parser) -> Result<Ending, String>
         match argument {
             Long("python") => options.python = Some(path(arguments)?),
             Long("only") => options.only = names(arguments)?,
-            Long("threshold") => {
-                let value = arguments.value().map_err(text)?;
-                options.thresholds.push(match value.to_str() {
-                    Some("default") => None,
-                    _ => Some(value.parse().map_err(text)?),
-                });
-            }
+            Long("threshold") => options.thresholds.push(threshold(arguments)?),
             Long("pass-off") => {
                 let value = arguments.value().and_then(|value| value.string());
                 options.pass_off = Some(value.map_err(text)?);
@@ -238,7 +232,7 @@ fn packages_command(arguments: &mut lexopt::Parser) -> Result<Ending, String> {
         match argument {
             Long("python") => options.python = Some(path(arguments)?),
             Long("only") => options.only = names(arguments)?,
-            Long("threshold") => options.threshold = Some(number(arguments)?),
+            Long("threshold") => options.thresholds.push(threshold(arguments)?),
             Long("help") => {
                 print!("{}", packages::HELP);
                 return Ok(Ending::Same);
@@ -324,6 +318,15 @@ fn number<T: std::str::FromStr<Err: Into<Box<dyn std::error::Error + Send + Sync
         .value()
         .and_then(|value| value.parse())
         .map_err(text)
+}
+
+/// A threshold; `None` is the shipped one.
+fn threshold(arguments: &mut lexopt::Parser) -> Result<Option<u32>, String> {
+    let value = arguments.value().map_err(text)?;
+    match value.to_str() {
+        Some("default") => Ok(None),
+        _ => value.parse().map(Some).map_err(text),
+    }
 }
 
 fn names(arguments: &mut lexopt::Parser) -> Result<Vec<String>, String> {
