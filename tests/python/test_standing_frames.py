@@ -338,6 +338,30 @@ def locals_function():
     print("locals()", out)
 
 
+def locals_twice():
+    """Before 3.13 a frame has one dict of its locals, for as long as it runs."""
+
+    def inside(a):
+        b = a + 1
+        first = locals()
+        second = locals()
+        return first is second, len(first), len(dir()), eval("b") - b, sorted(vars())
+
+    def hot(turns):
+        seen = {}
+        for i in range(turns):
+            key = str(inside(i))
+            seen[key] = seen.get(key, 0) + 1
+        return seen
+
+    gc.collect()
+    hot(10)
+    before = len(gc.get_objects())
+    seen = hot(3000)
+    gc.collect()
+    print("locals() twice", seen, len(gc.get_objects()) < before + 100)
+
+
 who_is_there()
 locals_seen()
 locals_written()
@@ -354,3 +378,4 @@ truth()
 sorts_inside()
 exec_inside()
 locals_function()
+locals_twice()

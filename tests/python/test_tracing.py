@@ -202,7 +202,37 @@ def disabled(n):
     return total, seen
 
 
+def switched(n):
+    """Events that a tool has disabled in a function begin anew when it gives them up and takes them again."""
+    mon = sys.monitoring
+    seen = []
+
+    def on_return(code, at, value):
+        if code is helper.__code__:
+            seen.append(value)
+        return mon.DISABLE
+
+    def body(on, off):
+        total = 0
+        for i in range(n, 0, -1):
+            total += helper(i)
+            if i == on:
+                mon.set_events(1, mon.events.PY_RETURN)
+            if i == off:
+                mon.set_events(1, 0)
+        return total
+
+    mon.use_tool_id(1, "returns")
+    mon.register_callback(1, mon.events.PY_RETURN, on_return)
+    total = [body(n // 2, n // 2 + 2) for _ in range(3)] + [body(n // 2, n // 3) for _ in range(3)]
+    mon.set_events(1, 0)
+    mon.free_tool_id(1)
+    return total, seen
+
+
 print(instructions(60, False))
 print(instructions(60, True))
 print(disabled(60))
+print(switched(60))
+print(switched(3000))
 print(traced(60))

@@ -28,14 +28,15 @@ struct Watch {
     interpreter: *mut u8,
     before: fn(Option<CodeRef>),
     after: fn(Option<CodeRef>),
+    changed: fn(),
 }
 
 static WATCH: AtomicPtr<Watch> = AtomicPtr::new(ptr::null_mut());
 
 /// Calls `before` with each code object that is about to get such events in this interpreter, and `after` when its events have
-/// been set to others; with `None`: those everywhere. Where the functions are not as we know them nothing is watched. The GIL is
-/// held, in the interpreter we serve.
-pub fn watch(before: fn(Option<CodeRef>), after: fn(Option<CodeRef>)) {
+/// been set to others; with `None`: those everywhere. Calls `changed` when events everywhere have been set, whatever they are.
+/// Where the functions are not as we know them nothing is watched. The GIL is held, in the interpreter we serve.
+pub fn watch(before: fn(Option<CodeRef>), after: fn(Option<CodeRef>), changed: fn()) {
     if !WATCH.load(Ordering::Acquire).is_null() {
         return;
     }
@@ -65,6 +66,7 @@ pub fn watch(before: fn(Option<CodeRef>), after: fn(Option<CodeRef>)) {
             interpreter: thread.interpreter(),
             before,
             after,
+            changed,
         };
         WATCH.store(Box::into_raw(Box::new(watch)), Ordering::Release);
         (*local).function = set_local_events as FastFunction as *mut std::ffi::c_void;
@@ -120,6 +122,9 @@ impl Watch {
             let result = set(module, arguments, count);
             if !disturbs && !result.is_null() {
                 (self.after)(code);
+            }
+            if code.is_none() {
+                (self.changed)();
             }
             result
         }

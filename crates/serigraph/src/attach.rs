@@ -77,7 +77,7 @@ pub fn attach() -> Result<(), String> {
             ATTACHED.store(Box::into_raw(attached), Ordering::Release);
             tracemalloc::watch(on_memory_traced);
             recursion_limit::watch(on_recursion_limit);
-            tool_events::watch(before_tool_events, after_tool_events);
+            tool_events::watch(before_tool_events, after_tool_events, on_tool_events);
             instrument_existing();
             Ok(())
         }
@@ -158,6 +158,23 @@ fn is_ours_alone(code: CodeRef) -> bool {
 fn on_opcode_trace(code: CodeRef) {
     before_tool_events(Some(code));
     state::with(|s| s.left_alone.insert(code.as_ptr().addr()));
+}
+
+/// A tool has got or given up events everywhere. A function that is called takes note when it begins, and forgets what a tool has
+/// disabled there before; one that is followed inside a trace would not.
+fn on_tool_events() {
+    state::with(|s| {
+        s.generation += 1;
+        let following: Vec<TraceId> = s
+            .traces
+            .iter()
+            .filter(|trace| trace.compiled.follows_calls)
+            .map(|trace| trace.compiled.id)
+            .collect();
+        for trace in following {
+            s.retire(trace, Reason::ToolsActive);
+        }
+    });
 }
 
 /// A tool is about to get events, in one code object or everywhere, that ours stand in the way of.

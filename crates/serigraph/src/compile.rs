@@ -534,6 +534,7 @@ fn install(id: TraceId, job: Job, front: Front) -> Result<TraceId, (Reason, Vec<
             entry_checks: entry_checks(&trace),
             link_checks: link_checks(&trace, &host_types()),
             guards_frame_object: guards_frame_object(&trace),
+            follows_calls: !job.trace.inlined.is_empty(),
             constants: job.constants,
             borrowed: job.borrowed,
             held: job.held,

@@ -213,12 +213,13 @@ pub struct Compiled {
     pub link_checks: Vec<SlotCheck>,
     /// It checks that no frame object of the running frame exists.
     pub guards_frame_object: bool,
+    /// Functions that it calls were followed inside, whatever the optimiser has left of them.
+    pub follows_calls: bool,
     /// Objects in its code that it keeps alive.
     pub constants: Vec<Owned>,
     /// Objects in its code that live as long as it is valid, since dicts that are watched hold them; and those dicts, as long as
     /// they live. A trace that held them would keep alive the namespace that its own code object is in.
     pub borrowed: Vec<Held>,
-    /// Functions (addresses) that are among them or were left to others by the traces before, and that others hold until they
     /// Functions (addresses) in its code that others hold until they tell that they let go of them.
     pub held: Vec<u64>,
     /// References to them, from when the trace is thrown away while it may be running.

@@ -189,6 +189,12 @@ impl Header {
         }
     }
 
+    /// A root trace is no more for no fault of its own: the header is counted anew.
+    pub fn withdrawn(&mut self, trace: TraceId) {
+        self.executors.retain(|&t| t != trace);
+        self.counter = 0;
+    }
+
     /// A root trace is no more. The header may be recorded again, after a longer wait each time. `entered`: how often it was
     /// entered, if it goes because it does not pay; else how much of the program it is cannot be told from back edges.
     pub fn discarded(

@@ -88,7 +88,9 @@ impl World for EngineWorld {
     }
 
     fn may_inline(&self, code: CodeRef) -> bool {
-        !attach::is_watched_by_others(self.thread, code)
+        // What tools have changed everywhere a function takes note of when it begins.
+        code.instrumentation_version() == self.monitoring
+            && !attach::is_watched_by_others(self.thread, code)
             && state::with(|s| {
                 s.codes
                     .get(&code.as_ptr().addr())

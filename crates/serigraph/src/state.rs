@@ -207,6 +207,10 @@ impl State {
                 reason.text()
             );
             self.stats.discarded.count(reason);
+            let is_no_fault = matches!(
+                reason,
+                Reason::ToolsActive | Reason::MemoryTraced | Reason::RecursionLimit
+            );
             match compiled.kind {
                 Kind::Root => {
                     if let Some(data) = self.codes.get_mut(&compiled.code.as_ptr().addr())
@@ -221,17 +225,20 @@ impl State {
                         }
                         let entered = (reason == Reason::NotPaying).then_some(entered);
                         let events = self.stats.jump_events;
-                        header.discarded(id, &self.options.limits, events, entered);
+                        match is_no_fault {
+                            true => header.withdrawn(id),
+                            false => header.discarded(id, &self.options.limits, events, entered),
+                        }
                     }
                 }
-                Kind::Side { parent, exit } => self.unlink(parent, exit, id),
+                Kind::Side { parent, exit } => self.unlink(parent, exit, id, is_no_fault),
             }
             self.dependencies.forget(id);
         }
     }
 
     /// Makes an exit leave again instead of going on in a side trace.
-    fn unlink(&mut self, parent: TraceId, exit: u32, side: TraceId) {
+    fn unlink(&mut self, parent: TraceId, exit: u32, side: TraceId, is_no_fault: bool) {
         let Some(parent) = self.traces.get_mut(parent) else {
             return;
         };
@@ -242,7 +249,7 @@ impl State {
         }
         state.side = None;
         state.counter = 0;
-        state.attempts += 1;
+        state.attempts += u32::from(!is_no_fault);
         let compiled = &parent.compiled;
         if let Some(memory) = &mut self.memory
             && let Err(error) = compiled.machine.unlink_exit(memory, exit as usize)

@@ -189,7 +189,7 @@ uops! {
     GuardNoFrameObject "guard_no_frame_object" () {exit: Guard, reads: VALIDITY} "Goes on if nobody has made a frame object of the running frame (8 bytes at FRAME_OBJECT in it are 0), so nobody can have changed its slots.";
     FrameSlot "frame_slot" (v: Object) [FrameWord] {writes: FRAMES} "Puts a borrowed reference (or null) into a slot of the frame of an inlined function, which stands or is about to.";
     PushFrame "push_frame" () [Pointer] {writes: FRAMES} "Makes the head of the frame of an inlined function from the image at imm; it is the current frame from now on, called by the one before. Its slots own no references while the trace runs.";
-    GuardFrameUnseen "guard_frame_unseen" () [FrameWord] {exit: Guard, reads: FRAMES.union(VALIDITY)} "Goes on if nobody has made a frame object of a standing frame, whose field for it is the word at imm. The exit goes on with the frames as they stand.";
+    GuardFrameUnseen "guard_frame_unseen" () [FrameWord] {exit: Guard, reads: FRAMES.union(VALIDITY)} "Goes on if nobody has made a frame object of a standing frame, or a dict of its locals, whose field for it is the word at imm. The exit goes on with the frames as they stand.";
     PopFrames "pop_frames" () [Int32] {writes: FRAMES} "The running frame is the current one again; the imm frames above it are no more.";
     GuardValid "guard_valid" () [Pointer] {exit: Guard, reads: VALIDITY} "Goes on if the 32-bit word at imm is 0: no assumption of the trace was broken.";
 

@@ -2,7 +2,8 @@
 //!
 //! An inlined function has no frame until something could look for it. Before a call that could, the frames of all inlined
 //! functions are made in the activation and linked, with their locals and instruction pointers; after it they are taken
-//! down again, or, if a frame object was made of one of them, the trace is left and they go on as they stand.
+//! down again, or, if a frame object was made of one of them, or a dict of its locals, the trace is left and they go on as they
+//! stand.
 //!
 //! ```text
 //! set_ip 0x7f..                      # f0 is calling
@@ -19,6 +20,8 @@
 //! A standing frame owns nothing while the trace runs: its slots hold the references that the trace owns for them.
 
 use serigraph_cpython::frame::{self, FramePtr};
+use serigraph_cpython::layout as frame_layout;
+use serigraph_cpython::version::Minor;
 use serigraph_trace::ir::ValueId;
 use serigraph_uops::{Reason, Uop, layout};
 
@@ -143,6 +146,11 @@ impl Recorder<'_> {
         for number in 1..=self.standing.len() {
             let unseen = self.room(number) + layout::FRAME_OBJECT / 8;
             guards.push((Uop::GuardFrameUnseen, unseen as u64));
+            if self.minor == Minor::V312 {
+                // `locals()` makes a dict there without a frame object: the frame's own, until it ends.
+                let locals = self.room(number) + frame_layout().frame.locals / 8;
+                guards.push((Uop::GuardFrameUnseen, locals as u64));
+            }
         }
         for (guard, imm) in guards {
             if self.attempt_at(guard, &[], imm, snapshot)?.is_none() {
