@@ -98,9 +98,40 @@ def new_modules(n):
     return sum(results)
 
 
+class Watched(types.ModuleType):
+    def __getattribute__(self, name):
+        return "asked for " + name
+
+
+shared = types.ModuleType("shared")
+shared.value = 3
+
+
+def other_class(n):
+    """A module gets another class in the middle of a loop, by the loop and by what it calls."""
+
+    def turn(i):
+        if i == n // 2:
+            shared.__class__ = Watched
+        return i
+
+    results = []
+    for _ in range(2):
+        seen = {}
+        for i in range(n):
+            max((i,), key=turn)
+            value = shared.value
+            seen[value] = seen.get(value, 0) + 1
+        results.append(seen)
+        object.__setattr__(shared, "__class__", types.ModuleType)
+    return results
+
+
 print(executed(60))
 print(evaluated(60))
 print(reloaded(4))
 print(replaced_code(20))
 print(new_functions(40))
 print(new_modules(30))
+print(other_class(60))
+print(other_class(3000))

@@ -279,7 +279,46 @@ def enumerates(n):
     return total
 
 
+class Before:
+    __slots__ = ("x",)
+
+    def name(self):
+        return "before"
+
+
+class After:
+    __slots__ = ("x",)
+
+    def name(self):
+        return "after"
+
+
+class Changer:
+    """Gives an object another class when it dies."""
+
+    def __init__(self, thing):
+        self.thing = thing
+
+    def __del__(self):
+        if self.thing is not None:
+            self.thing.__class__ = After
+
+
+def slots_changed(n):
+    """Between two calls of the same object's method, which have one type to guard."""
+    seen = {}
+    thing = Before()
+    for i in range(n):
+        first = thing.name()
+        changer = Changer(thing if i == n - 5 else None)
+        changer = None
+        pair = first, thing.name()
+        seen[pair] = seen.get(pair, 0) + 1
+    return seen
+
+
 print(attributes(60))
 print(slots(60), new_class_each_round(60), changing_class(60), getattr_hooks(60))
 print(dicts(120), strings(80))
 print(builtins_used(100), sets(100), operators(60), int_subclass(20), enumerates(100))
+print(slots_changed(60), slots_changed(3000))

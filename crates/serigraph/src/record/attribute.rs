@@ -109,7 +109,11 @@ impl Recorder<'_> {
         }
         let dict = object::module_dict(module);
         match object::find_entry(dict, name) {
-            Ok(Some(entry)) => self.dict_value(dict, name, entry).map(Some),
+            Ok(Some(entry)) => {
+                // A module's `__class__` can be set.
+                self.guard_type(owner, exact)?;
+                self.dict_value(dict, name, entry).map(Some)
+            }
             _ => Ok(None),
         }
     }

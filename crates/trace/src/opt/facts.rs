@@ -104,7 +104,11 @@ pub(super) fn definition(types: &HostTypes, facts: &[Fact], inst: &Inst) -> Fact
     match inst.uop {
         Uop::ConstInt => Fact::range(inst.imm as i64, inst.imm as i64),
         Uop::ConstObject if inst.imm == 0 => Fact::ANYTHING,
-        Uop::ConstObject => Fact::object((types.type_of)(inst.imm)),
+        // What can get another type is guarded.
+        Uop::ConstObject => match (types.type_of)(inst.imm) {
+            fixed if types.is_fixed(fixed) => Fact::object(fixed),
+            _ => Fact::object(0),
+        },
         Uop::IntAdd | Uop::IntSub | Uop::IntMul => {
             let (lo, hi) = arithmetic(inst.uop, a, b);
             let (lo, hi) = clamped(lo, hi);

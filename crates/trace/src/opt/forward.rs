@@ -347,12 +347,20 @@ impl<'a> Forward<'a> {
             .then_some(*value)
     }
 
+    /// What an instruction reads. A type that can change is in the object.
+    fn reads(&self, inst: &Inst) -> Effects {
+        match inst.uop {
+            Uop::GuardType if !self.types.is_fixed(inst.imm) => Effects::HEAP,
+            uop => uop.info().reads,
+        }
+    }
+
     fn keep(&mut self, mut inst: Inst) -> Result<ValueId, Contradiction> {
         let info = inst.uop.info();
         let mergeable = Self::mergeable(&inst) && self.passes.has(Pass::Cse);
         if mergeable
             && let Some(found) = self.cse.find(&self.out, &inst)
-            && self.valid(found, info.reads)
+            && self.valid(found, self.reads(&inst))
         {
             return Ok(if inst.has_value() {
                 found
