@@ -30,6 +30,7 @@ mod side;
 mod sleepers;
 mod state;
 mod stats;
+mod trace_table;
 mod traces;
 
 pub use module::PyInit__native;

@@ -7,6 +7,7 @@ use serigraph_trace::ir::vec_bytes;
 
 use crate::executor::{Executor, Kind};
 use crate::header::TraceId;
+use crate::trace_table::TraceTable;
 
 /// Which exit of which trace an exit number means.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +33,10 @@ struct Live {
 /// All traces that have been installed and not been freed.
 #[derive(Debug, Default)]
 pub struct Traces {
-    table: Vec<Option<NonNull<Executor>>>,
+    table: TraceTable,
     retired: Vec<NonNull<Executor>>,
     exits: Vec<Option<ExitRef>>,
-    /// Ranges of exit numbers that are free again: first, length.
+    /// Ranges of exit numbers that are free again: first, length; in order, and no two of them side by side.
     free_exits: Vec<(u32, u32)>,
     /// The entries into machine code that are not over yet.
     live: Vec<Live>,
@@ -46,7 +47,7 @@ impl Traces {
     /// An empty table.
     pub const fn new() -> Traces {
         Traces {
-            table: Vec::new(),
+            table: TraceTable::new(),
             retired: Vec::new(),
             exits: Vec::new(),
             free_exits: Vec::new(),
@@ -57,14 +58,13 @@ impl Traces {
 
     /// The number the next trace will have. It counts as used.
     pub fn new_number(&mut self) -> TraceId {
-        self.table.push(None);
-        self.table.len() as TraceId - 1
+        self.table.new_number()
     }
 
     /// A trace.
     #[inline]
     pub fn get(&self, id: TraceId) -> Option<&Executor> {
-        let trace = self.table.get(id as usize).copied().flatten()?;
+        let trace = self.table.get(id)?;
         // SAFETY: the table owns its traces; the borrow of the table keeps them from being freed or changed.
         Some(unsafe { trace.as_ref() })
     }
@@ -72,7 +72,7 @@ impl Traces {
     /// A trace, to be changed.
     #[inline]
     pub fn get_mut(&mut self, id: TraceId) -> Option<&mut Executor> {
-        let mut trace = self.table.get(id as usize).copied().flatten()?;
+        let mut trace = self.table.get(id)?;
         // SAFETY: as above; the table is borrowed for changing.
         Some(unsafe { trace.as_mut() })
     }
@@ -80,8 +80,8 @@ impl Traces {
     /// Every trace whose code exists, also when it was thrown away.
     pub fn all(&self) -> impl Iterator<Item = &Executor> {
         // SAFETY: as above; retired traces are owned by the table until they are freed.
-        let of = |t: &NonNull<Executor>| unsafe { &*t.as_ptr() };
-        self.table.iter().flatten().map(of)
+        let of = |t: NonNull<Executor>| unsafe { &*t.as_ptr() };
+        self.table.iter().map(of)
     }
 
     /// Every trace that may be entered.
@@ -99,12 +99,12 @@ impl Traces {
 
     /// Whether there is no trace at all, and no code that anything may return into.
     pub fn is_empty(&self) -> bool {
-        self.table.iter().all(Option::is_none) && self.live.is_empty()
+        self.table.iter().next().is_none() && self.live.is_empty()
     }
 
     /// Bytes of the tables, as far as they have room; without the traces.
     pub fn heap_bytes(&self) -> usize {
-        vec_bytes(&self.table)
+        self.table.heap_bytes()
             + vec_bytes(&self.retired)
             + vec_bytes(&self.exits)
             + vec_bytes(&self.free_exits)
@@ -120,7 +120,7 @@ impl Traces {
         {
             let (first, length) = self.free_exits[at];
             if length == count {
-                self.free_exits.swap_remove(at);
+                self.free_exits.remove(at);
             } else {
                 self.free_exits[at] = (first + count, length - count);
             }
@@ -135,7 +135,22 @@ impl Traces {
     pub fn release_exits(&mut self, first: u32, count: u32) {
         if count != 0 {
             self.exits[first as usize..(first + count) as usize].fill(None);
-            self.free_exits.push((first, count));
+            let at = self.free_exits.partition_point(|range| range.0 < first);
+            self.free_exits.insert(at, (first, count));
+            self.join_free_exits(at);
+            if let Some(before) = at.checked_sub(1) {
+                self.join_free_exits(before);
+            }
+        }
+    }
+
+    /// Makes a free range and the next one a single one, if they lie side by side.
+    fn join_free_exits(&mut self, at: usize) {
+        if let [(first, length), (next, more), ..] = self.free_exits[at..]
+            && first + length == next
+        {
+            self.free_exits[at].1 += more;
+            self.free_exits.remove(at + 1);
         }
     }
 
@@ -163,7 +178,7 @@ impl Traces {
         for index in 0..compiled.exits.len() as u32 {
             self.exits[(compiled.first_exit + index) as usize] = Some(ExitRef { trace, index });
         }
-        self.table[compiled.id as usize] = Some(trace);
+        self.table.insert(compiled.id, trace);
     }
 
     /// A thread goes into machine code; the result is for [`Self::leave`].
@@ -251,7 +266,7 @@ impl Traces {
             // SAFETY: it was leaked from a box by `install`, is in no list any more, and nothing refers to it.
             let executor = *unsafe { Box::from_raw(pointer.as_ptr()) };
             let compiled = &executor.compiled;
-            self.table[compiled.id as usize] = None;
+            self.table.remove(compiled.id);
             self.release_exits(compiled.first_exit, compiled.exits.len() as u32);
             if let Some(memory) = memory {
                 memory.free(compiled.machine.code.block());
@@ -262,5 +277,25 @@ impl Traces {
             freed.push(executor);
         }
         freed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_exits_are_used_again_whatever_the_order() {
+        let mut traces = Traces::new();
+        let ranges: Vec<(u32, u32)> = [5, 3, 8, 1, 9]
+            .map(|count| (traces.reserve_exits(count), count))
+            .to_vec();
+        for at in [3, 0, 4, 2, 1] {
+            let (first, count) = ranges[at];
+            traces.release_exits(first, count);
+        }
+        assert_eq!(traces.free_exits, [(0, 26)]);
+        assert_eq!(traces.reserve_exits(26), 0);
+        assert_eq!(traces.reserve_exits(1), 26);
     }
 }
