@@ -111,8 +111,11 @@ pub fn detach() {
         functions,
         attributes,
     } = *attached;
-    let (instrumented, watched) =
-        state::with(|s| (std::mem::take(&mut s.instrumented), s.dependencies.clear()));
+    let (instrumented, watched) = state::with(|s| {
+        s.left_alone.clear();
+        s.is_taken_everywhere = false;
+        (std::mem::take(&mut s.instrumented), s.dependencies.clear())
+    });
     // Code objects leave the set when they die.
     take_events(&monitoring, instrumented);
     for dict in watched {
@@ -156,8 +159,10 @@ fn is_ours_alone(code: CodeRef) -> bool {
 
 /// A program is about to trace the instructions of a code object: it is left to the interpreter for good.
 fn on_opcode_trace(code: CodeRef) {
-    before_tool_events(Some(code));
-    state::with(|s| s.left_alone.insert(code.as_ptr().addr()));
+    if attached().is_some() {
+        before_tool_events(Some(code));
+        state::with(|s| s.left_alone.insert(code.as_ptr().addr()));
+    }
 }
 
 /// A tool has got or given up events everywhere. A function that is called takes note when it begins, and forgets what a tool has

@@ -65,5 +65,5 @@ pub fn of_all(state: &State) -> usize {
         + table_bytes(&state.codes)
         + codes
         // A set is a table without values.
-        + state.instrumented.capacity() * (size_of::<usize>() + 1)
+        + (state.instrumented.capacity() + state.left_alone.capacity()) * (size_of::<usize>() + 1)
 }
