@@ -95,76 +95,75 @@ fn disturbs(events: Option<i64>) -> bool {
     events.is_none_or(|events| DISTURBED.iter().any(|&event| events >> event & 1 != 0))
 }
 
-impl Watch {
-    /// Sets events of a code object, or everywhere.
-    ///
-    /// # Safety
-    /// `set` is one of the interpreter's two functions, and the arguments are those that it is called with.
-    unsafe fn set(
-        &self,
-        set: FastFunction,
-        (module, arguments, count): (*mut PyObject, *const *mut PyObject, isize),
-        code: Option<*mut PyObject>,
-    ) -> *mut PyObject {
-        let is_ours = |thread: Thread| thread.interpreter() == self.interpreter;
-        // SAFETY: by the caller's promise; the arguments live until the call returns.
-        unsafe {
-            let code = code.map(|code| CodeRef::from_object(code));
-            let by_us = int(*arguments) == Some(TOOL_ID.into());
-            if by_us || code == Some(None) || !Thread::current().is_some_and(is_ours) {
-                return set(module, arguments, count);
-            }
-            let code = code.flatten();
-            let disturbs = disturbs(int(*arguments.add(count as usize - 1)));
-            if disturbs {
-                (self.before)(code);
-            }
-            let result = set(module, arguments, count);
-            if !disturbs && !result.is_null() {
-                (self.after)(code);
-            }
-            if code.is_none() {
-                (self.changed)();
-            }
-            result
+/// What such a function is called with: its module, its arguments, their number.
+type Arguments = (*mut PyObject, *const *mut PyObject, isize);
+
+/// Sets events: of a code object, which is the second of three arguments, or everywhere.
+///
+/// # Safety
+/// [`watch`] has succeeded, `set` picks one of the interpreter's two functions, which takes so many arguments, and the arguments
+/// are those that it is called with.
+unsafe fn set(
+    set: fn(&Watch) -> FastFunction,
+    takes: isize,
+    (module, arguments, count): Arguments,
+) -> *mut PyObject {
+    // SAFETY: set before the functions were put in place, and never freed.
+    let watch = unsafe { &*WATCH.load(Ordering::Acquire) };
+    let set = set(watch);
+    let is_ours = |thread: Thread| thread.interpreter() == watch.interpreter;
+    // SAFETY: by the caller's promise; the arguments live until the call returns.
+    unsafe {
+        if count != takes
+            || int(*arguments) == Some(TOOL_ID.into())
+            || !Thread::current().is_some_and(is_ours)
+        {
+            return set(module, arguments, count);
         }
+        let code = match takes {
+            3 => CodeRef::from_object(*arguments.add(1)),
+            _ => None,
+        };
+        if takes == 3 && code.is_none() {
+            return set(module, arguments, count);
+        }
+        let disturbs = disturbs(int(*arguments.add(takes as usize - 1)));
+        if disturbs {
+            (watch.before)(code);
+        }
+        let result = set(module, arguments, count);
+        if !disturbs && !result.is_null() {
+            (watch.after)(code);
+        }
+        if code.is_none() {
+            (watch.changed)();
+        }
+        result
     }
 }
 
-/// In place of `sys.monitoring.set_local_events`.
+/// In place of `sys.monitoring.set_local_events`: a tool, a code object, events.
 unsafe extern "C" fn set_local_events(
     module: *mut PyObject,
     arguments: *const *mut PyObject,
     count: isize,
 ) -> *mut PyObject {
-    // SAFETY: set before this function was put in place, and never freed.
-    let watch = unsafe { &*WATCH.load(Ordering::Acquire) };
-    // SAFETY: called as the interpreter calls it: a tool, a code object, events.
+    // SAFETY: called as the interpreter calls it.
     unsafe {
-        match count {
-            3 => watch.set(
-                watch.set_local_events,
-                (module, arguments, count),
-                Some(*arguments.add(1)),
-            ),
-            _ => (watch.set_local_events)(module, arguments, count),
-        }
+        set(
+            |watch| watch.set_local_events,
+            3,
+            (module, arguments, count),
+        )
     }
 }
 
-/// In place of `sys.monitoring.set_events`.
+/// In place of `sys.monitoring.set_events`: a tool, events.
 unsafe extern "C" fn set_events(
     module: *mut PyObject,
     arguments: *const *mut PyObject,
     count: isize,
 ) -> *mut PyObject {
-    // SAFETY: set before this function was put in place, and never freed.
-    let watch = unsafe { &*WATCH.load(Ordering::Acquire) };
-    // SAFETY: called as the interpreter calls it: a tool, events.
-    unsafe {
-        match count {
-            2 => watch.set(watch.set_events, (module, arguments, count), None),
-            _ => (watch.set_events)(module, arguments, count),
-        }
-    }
+    // SAFETY: called as the interpreter calls it.
+    unsafe { set(|watch| watch.set_events, 2, (module, arguments, count)) }
 }

@@ -347,10 +347,10 @@ impl<'a> Forward<'a> {
             .then_some(*value)
     }
 
-    /// What an instruction reads. A type that can change is in the object.
+    /// What an instruction reads. An object that can get another type gets it from code that may run anything, not from a store.
     fn reads(&self, inst: &Inst) -> Effects {
         match inst.uop {
-            Uop::GuardType if !self.types.is_fixed(inst.imm) => Effects::HEAP,
+            Uop::GuardType if !self.types.is_fixed(inst.imm) => Effects::ESCAPE,
             uop => uop.info().reads,
         }
     }
@@ -560,10 +560,9 @@ impl<'a> Forward<'a> {
             | Uop::PollWord64 => false,
             Uop::LoadSlot => !survey.changes(inst.imm),
             Uop::GuardUnshared => true,
-            Uop::GuardType => !survey.escapes || self.types.is_fixed(inst.imm),
             _ => match memory::loaded(inst) {
                 Some(place) => !survey.overwrites(&place, &self.facts),
-                None => !survey.writes.intersects(info.reads),
+                None => !survey.writes.intersects(self.reads(inst)),
             },
         }
     }
